@@ -1,0 +1,197 @@
+import type { CustomerSegment, SegmentChange } from "../domain/change.ts";
+import type { CustomerState } from "../domain/customer-state.ts";
+import type { CustomerEvent, DeadLetterReason, FactTopic, Referral } from "../domain/events.ts";
+import type { Instant } from "../shared/instant.ts";
+
+/** The wall clock. Only the pipeline asks it; the domain is told. */
+export interface Clock {
+  now(): Instant;
+  /** Resolves after `ms`, or early (never rejects) when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A record as the log holds it. Topics are logical names, without the configured prefix. */
+export interface SourceRecord {
+  readonly topic: FactTopic;
+  readonly partition: number;
+  readonly offset: number;
+  /** Arrival (S2.3): append time where the log stamps it; null where it does not, or for files: then nothing is `future_event`… */
+  readonly arrivedAt: Instant | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly (readonly [name: string, value: Uint8Array])[];
+  /** Where a person finds it when it was read from a file. */
+  readonly file?: { readonly name: string; readonly line: number };
+  /** Set by logs that already hold decoded facts (embedded); the decoder of that composition reads it instead of `value`. */
+  readonly decoded?: Decoded;
+}
+
+export type Decoded =
+  | { readonly kind: "event"; readonly event: CustomerEvent }
+  | { readonly kind: "dead_letter"; readonly reason: DeadLetterReason; readonly detail: string };
+
+/** Bytes → event. Pure but for schema look-ups, which may wait on the registry; throws RetriableError when that is unreachable. */
+export interface Decoder {
+  decode(record: SourceRecord): Decoded | Promise<Decoded>;
+}
+
+export interface DeadLetter {
+  readonly record: SourceRecord;
+  readonly reason: DeadLetterReason;
+  /** One sentence for a person; names the field of `invalid_field`. */
+  readonly message: string;
+}
+
+/** What a batch publishes, atomically with its offsets and receipt (A4). The order within each list is kept per key. */
+export interface BatchOutput {
+  /** `null` change = tombstone of an erasure on both output topics (S2.5), in its place among the customer's changes. */
+  readonly changes: readonly { readonly customerId: string; readonly change: SegmentChange | null }[];
+  /** The latest segment of each customer that changed; null = tombstone. At most one per customer. */
+  readonly segments: readonly { readonly customerId: string; readonly segment: CustomerSegment | null }[];
+  readonly referrals: readonly Referral[];
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** (instant, customerId): every deadline ≤ it, in that order, has been applied (A4). customerId compares by its UTF-8 bytes. */
+export interface ShardClock {
+  readonly at: Instant;
+  /** "" = none at this instant yet; LAST_CUSTOMER (U+10FFFF) = all of this instant. */
+  readonly customerId: string;
+}
+
+/** Next offset to read, by topic; a topic that is missing starts at the beginning of the log. */
+export type Offsets = Readonly<Partial<Record<FactTopic, number>>>;
+
+/** Travels as the metadata of the offset commit, inside the transaction (A4). */
+export interface Receipt {
+  readonly seq: number;
+  readonly clock: ShardClock | null;
+  /** Hash of the policy under which the shard's states stand, and how far a policy change has come (S7.3). */
+  readonly policy: string;
+  readonly migrating: { readonly to: string; readonly afterCustomerId: string } | null;
+  /** First start in `silent` mode: below these offsets history is folded without changes (I6). */
+  readonly silentBelow: Offsets | null;
+}
+
+export interface Committed {
+  readonly offsets: Offsets;
+  readonly receipt: Receipt;
+}
+
+/** The log of one shard, held by one owner between `fence` and `close`. Errors are PortError. */
+export interface ShardLog {
+  /**
+   * Step 2 and 3 of *acquire*: fences every predecessor (InitProducerId) and only then reads what was committed.
+   * null: nothing was ever committed for this shard under this application id. Offsets without a receipt: throws RefusedError.
+   */
+  fence(): Promise<Committed | null>;
+  /** Starts (again) to read at these offsets. Throws RefusedError when one is no longer in the log. Drops what was buffered. */
+  seek(offsets: Offsets): Promise<void>;
+  /** Buffered, unread records of a topic, in offset order; never waits. The array is the log's own: `take` consumes from its front. */
+  buffered(topic: FactTopic): readonly SourceRecord[];
+  /** Drops the first `count` buffered records of a topic: they are being processed. Makes room, so that a paused fetch goes on. */
+  take(topic: FactTopic, count: number): void;
+  /** Next offset the log would deliver of a topic: past control and aborted records, where the log knows. */
+  position(topic: FactTopic): number;
+  /** True when all that was in the topic at some moment after `since` has been delivered (A10 *Caught up*). */
+  caughtUp(topic: FactTopic, since: Instant): boolean;
+  /** Resolves when something was buffered, a topic may have become caught up, or the signal fires. */
+  changed(signal: AbortSignal): Promise<void>;
+  /** End offsets (last stable) of each topic now: the limit of a silent first start. */
+  ends(): Promise<Offsets>;
+  /** One transaction: outputs + offsets + receipt, all or nothing (A4 step 2). Any error: the answer is unknown, acquire again. */
+  commit(output: BatchOutput, committed: Committed): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Group membership: which shards this process owns. Not a safety mechanism (A10): fencing is. */
+export interface ShardSource {
+  /** Calls back with each change of ownership until `stop`; `assigned` hands over open logs, `revoked` waits for the shard's drain. */
+  start(handler: {
+    assigned(shard: number, log: ShardLog): void;
+    revoked(shard: number): Promise<void>;
+    /** The source can't go on by itself. */
+    failed(error: Error): void;
+  }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Redis's mark on where its states stand (A4). */
+export interface Marks {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly offsets: Offsets;
+  readonly clock: ShardClock | null;
+  /** seq of the last transaction these states contain. */
+  readonly published: number;
+  readonly policy: string;
+  readonly migrating: Receipt["migrating"];
+  readonly silentBelow: Offsets | null;
+}
+
+export interface StoredCustomer {
+  readonly head: Uint8Array;
+  /** Chunks by page number. Complete: as many as the head says. */
+  readonly chunks: ReadonlyMap<number, Uint8Array>;
+}
+
+export interface CustomerWrite {
+  readonly customerId: string;
+  /** null deletes the customer: head, all chunks, deadline. */
+  readonly head: Uint8Array | null;
+  /** Changed pages only; null deletes one. */
+  readonly chunks: readonly (readonly [page: number, bytes: Uint8Array | null])[];
+  /** Next deadline; null: none. */
+  readonly deadlineAt: Instant | null;
+}
+
+export interface StateCommit {
+  readonly epoch: number;
+  /** Marks.seq that the store must hold for the commit to apply: compare-and-set. */
+  readonly expectedSeq: number;
+  readonly writes: readonly CustomerWrite[];
+  readonly marks: Omit<Marks, "epoch">;
+  /** Text of the policy the states stand under; kept beside the marks so that a later start can finish folding under it. null: unchanged. */
+  readonly policyText: string | null;
+}
+
+export type StateCommitResult =
+  | { readonly kind: "applied" }
+  /** A resend of what is already there: epoch and seq of the store equal the commit's. */
+  | { readonly kind: "already" }
+  | { readonly kind: "fenced"; readonly epoch: number }
+  | { readonly kind: "behind"; readonly seq: number | null };
+
+/** States, deadlines and marks of all shards. Commits are atomic per shard. Errors are PortError. */
+export interface StateStore {
+  /** Step 1 of *acquire*: epoch += 1. marks null: this shard has none (never, or lost). */
+  acquire(
+    shard: number,
+  ): Promise<{ readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null }>;
+  /** In the order of the ids; null: not held. */
+  read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]>;
+  commit(shard: number, commit: StateCommit): Promise<StateCommitResult>;
+  /** Deletes all of the shard's states (before a rebuild); marks are gone, the epoch stays. */
+  clear(shard: number, epoch: number): Promise<StateCommitResult>;
+  /** The first `limit` deadlines ≤ upTo, in (instant, customerId) order by UTF-8 bytes. */
+  due(
+    shard: number,
+    upTo: Instant,
+    limit: number,
+  ): Promise<{ readonly customerId: string; readonly at: Instant }[]>;
+  /** Earliest deadline; null: none. */
+  nextDue(shard: number): Promise<Instant | null>;
+  /** Up to `limit` customer ids greater than `after` ("" = from the start), ascending by UTF-8 bytes. */
+  customers(shard: number, after: string, limit: number): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Bytes of a state; the schema version travels in them (read old, write new). */
+export interface StateCodec {
+  /** `pages`: those that changed and are not in the head. */
+  encode(state: CustomerState, pages: ReadonlySet<number>): Pick<CustomerWrite, "head" | "chunks">;
+  /** Throws when the bytes are not a state: the store was written by something else. */
+  decode(customerId: string, stored: StoredCustomer): CustomerState;
+  /** How many chunk pages the head says there are: [firstPage, tailPage). */
+  pages(head: Uint8Array): readonly [first: number, tail: number];
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+/** Rooms of the test tree: `unit` and `laws` need nothing; `contract`, `integration` and `e2e` run on real servers. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas}/**/*.test.ts"],
+        },
+      },
+      { test: { name: "laws", include: ["test/laws/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "servers",
+          include: ["test/{contract,integration,e2e}/**/*.test.ts"],
+          globalSetup: ["test/servers.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
