@@ -15,7 +15,7 @@ export interface SourceRecord {
   readonly topic: FactTopic;
   readonly partition: number;
   readonly offset: number;
-  /** Arrival (S2.3): append time where the log stamps it; null where it does not, or for files: then nothing is `future_event`… */
+  /** Arrival (S2.3): append time where the log stamps it. null for files, which have none, and for logs that keep the producer's time. */
   readonly arrivedAt: Instant | null;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -69,8 +69,14 @@ export interface Receipt {
   /** Hash of the policy under which the shard's states stand, and how far a policy change has come (S7.3). */
   readonly policy: string;
   readonly migrating: { readonly to: string; readonly afterCustomerId: string } | null;
-  /** First start in `silent` mode: below these offsets history is folded without changes (I6). */
-  readonly silentBelow: Offsets | null;
+  /** First start in `silent` mode (I6); null once history is behind. */
+  readonly silentBelow: SilentHistory | null;
+}
+
+/** A first start that tells nobody about the past: records below `offsets` and deadlines up to `at` make no changes, only segments. */
+export interface SilentHistory {
+  readonly offsets: Offsets;
+  readonly at: Instant;
 }
 
 export interface Committed {
@@ -126,7 +132,7 @@ export interface Marks {
   readonly published: number;
   readonly policy: string;
   readonly migrating: Receipt["migrating"];
-  readonly silentBelow: Offsets | null;
+  readonly silentBelow: SilentHistory | null;
 }
 
 export interface StoredCustomer {
