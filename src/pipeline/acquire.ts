@@ -1,0 +1,179 @@
+import { FACT_TOPICS } from "../domain/events.ts";
+import type { Policy } from "../domain/policy.ts";
+import { RefusedError, RetriableError } from "./errors.ts";
+import type { ShardDeps } from "./options.ts";
+import type { Committed, Marks, Offsets, Receipt, ShardLog } from "./ports.ts";
+import { refold } from "./refold.ts";
+import { ShardSession, type Position } from "./session.ts";
+import { compareClocks } from "./shard-clock.ts";
+
+/** How a shard was found (A4 *Acquire a shard*). */
+export type AcquirePath = "fresh" | "current" | "gap" | "rebuild";
+
+type Found =
+  | { readonly path: "fresh"; readonly committed: Committed | null }
+  | { readonly path: "current" | "gap"; readonly committed: Committed; readonly marks: Marks }
+  | { readonly path: "rebuild"; readonly committed: Committed; readonly why: string };
+
+/**
+ * Takes a shard over: the store's epoch first, then the fence, only then the receipt; brings the state silently to where the
+ * output stands; leaves the log reading on from there. May be interrupted at any point and done again.
+ */
+export async function acquire(
+  deps: ShardDeps,
+  shard: number,
+  log: ShardLog,
+): Promise<{ session: ShardSession; path: AcquirePath }> {
+  const { epoch, marks, policyText } = await deps.store.acquire(shard);
+  const committed = await log.fence();
+  const found = compare(shard, marks, committed);
+  const texts = parseTexts(policyText);
+  const policyOf = (hash: string): Policy => policyByHash(deps, shard, texts, hash);
+  const start = (position: Position): ShardSession =>
+    new ShardSession(deps, shard, log, epoch, position, texts);
+
+  switch (found.path) {
+    case "fresh": {
+      const session = start(await startFresh(deps, log, found.committed, marks));
+      await log.seek(session.offsets);
+      return { session, path: "fresh" };
+    }
+    case "current": {
+      const session = start(positionAt(found.marks, found.committed.receipt, policyOf));
+      await log.seek(session.offsets);
+      return { session, path: "current" };
+    }
+    case "gap": {
+      const session = start(positionAt(found.marks, found.committed.receipt, policyOf));
+      await log.seek(session.offsets);
+      await refold(deps, session, found.committed, policyOf);
+      return { session, path: "gap" };
+    }
+    case "rebuild": {
+      if (deps.options.onStateLoss !== "rebuild") {
+        throw new RefusedError(
+          "STATE_LOST",
+          `shard ${shard}: ${found.why}, but changes up to seq ${found.committed.receipt.seq} have been published. ` +
+            "Restore the state store, or set CLIENTELA_ON_STATE_LOSS=rebuild to fold the topics again from their start without publishing twice",
+        );
+      }
+      deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
+      const cleared = await deps.store.clear(shard, epoch);
+      if (cleared.kind !== "applied") throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
+      await log.seek({});
+      refuseTrimmed(shard, log);
+      const { receipt } = found.committed;
+      const session = start({
+        storeSeq: 0,
+        nextSeq: receipt.seq + 1,
+        offsets: {},
+        clock: null,
+        published: 0,
+        policy: policyOf(receipt.policy),
+        migrating: null,
+        silent: receipt.silentBelow,
+      });
+      await refold(deps, session, found.committed, policyOf);
+      return { session, path: "rebuild" };
+    }
+  }
+}
+
+function compare(shard: number, marks: Marks | null, committed: Committed | null): Found {
+  if (committed === null) {
+    if (marks === null) return { path: "fresh", committed };
+    throw new RefusedError(
+      "OFFSETS_LOST",
+      `shard ${shard}: the state store has marks (seq ${marks.seq}) but the consumer group has no committed offsets with a receipt: ` +
+        "they were reset by a tool or expired. Restore them, or start under a fresh CLIENTELA_APPLICATION_ID, which replays the topics",
+    );
+  }
+  const { receipt, offsets } = committed;
+  if (marks === null) {
+    if (receipt.seq === 0) return { path: "fresh", committed };
+    return { path: "rebuild", committed, why: "the state store has no marks" };
+  }
+  if (marks.published === receipt.seq) return { path: "current", committed, marks };
+  const isBehind =
+    marks.published < receipt.seq &&
+    FACT_TOPICS.every((topic) => (marks.offsets[topic] ?? 0) <= (offsets[topic] ?? 0)) &&
+    compareClocks(marks.clock, receipt.clock) <= 0;
+  if (isBehind) return { path: "gap", committed, marks };
+  return {
+    path: "rebuild",
+    committed,
+    why: `the state is astray (it contains seq ${marks.published}, the output ends at seq ${receipt.seq})`,
+  };
+}
+
+/** A shard that has published nothing: its first transaction says so before the store gets its first mark (A4). */
+async function startFresh(
+  deps: ShardDeps,
+  log: ShardLog,
+  committed: Committed | null,
+  marks: Marks | null,
+): Promise<Position> {
+  let started = committed;
+  if (started === null) {
+    await log.seek({});
+    const offsets: Offsets = Object.fromEntries(FACT_TOPICS.map((topic) => [topic, log.position(topic)]));
+    const silentBelow =
+      deps.options.firstStart === "silent" ? { offsets: await log.ends(), at: deps.clock.now() } : null;
+    const receipt: Receipt = { seq: 0, clock: null, policy: deps.policy.hash, migrating: null, silentBelow };
+    started = { offsets, receipt };
+    await log.commit({ changes: [], segments: [], referrals: [], deadLetters: [] }, started);
+  }
+  return {
+    storeSeq: marks?.seq ?? 0,
+    nextSeq: 1,
+    offsets: started.offsets,
+    clock: null,
+    published: 0,
+    policy: deps.policy,
+    migrating: null,
+    silent: started.receipt.silentBelow,
+  };
+}
+
+function positionAt(marks: Marks, receipt: Receipt, policyOf: (hash: string) => Policy): Position {
+  return {
+    storeSeq: marks.seq,
+    nextSeq: Math.max(marks.seq, receipt.seq) + 1,
+    offsets: marks.offsets,
+    clock: marks.clock,
+    published: marks.published,
+    policy: policyOf(marks.policy),
+    migrating: marks.migrating,
+    silent: marks.silentBelow,
+  };
+}
+
+function refuseTrimmed(shard: number, log: ShardLog): void {
+  for (const topic of FACT_TOPICS) {
+    const first = log.position(topic);
+    if (first > 0 && log.buffered(topic).every((record) => record.offset > 0)) {
+      throw new RefusedError(
+        "LOG_TRIMMED",
+        `shard ${shard}: the state must be rebuilt, but ${topic}-${shard} starts at offset ${first}: what came before it is gone. ` +
+          "Restore the topic or the state store, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
+      );
+    }
+  }
+}
+
+function parseTexts(policyText: string | null): Record<string, string> {
+  return policyText === null ? {} : (JSON.parse(policyText) as Record<string, string>);
+}
+
+function policyByHash(deps: ShardDeps, shard: number, texts: Record<string, string>, hash: string): Policy {
+  if (hash === deps.policy.hash) return deps.policy;
+  const text = texts[hash];
+  if (text === undefined) {
+    throw new RefusedError(
+      "POLICY_UNKNOWN",
+      `shard ${shard}: what was published stands under policy ${hash.slice(0, 12)}…, of which the state store has no text. ` +
+        "Start once with that policy file, then change it",
+    );
+  }
+  return deps.policies.parse(text);
+}

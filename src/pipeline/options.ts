@@ -1,0 +1,64 @@
+import type { Origin } from "../domain/change.ts";
+import type { Policy } from "../domain/policy.ts";
+import type { Clock, Decoder, StateCodec, StateStore } from "./ports.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** What the pipeline says to people; fields instead of prose, no payloads, no customer ids. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** How shards run. Times in milliseconds. */
+export interface ShardOptions {
+  /** A batch is closed when it has this many records. */
+  readonly batchRecords: number;
+  /** A batch is closed this long after the one before; a transaction costs 4 ms of client CPU (A10), so not oftener than 100 in production. */
+  readonly commitIntervalMs: number;
+  /** Deadlines are looked for this often while the shard is caught up. */
+  readonly sweepIntervalMs: number;
+  /** At most this many customers are swept in one go, between live batches (A5). */
+  readonly sweepCustomers: number;
+  /** Offsets and receipt of batches without output are committed this often (A4). */
+  readonly refreshMs: number;
+  /** Decoded customers kept in memory, per shard. */
+  readonly cacheCustomers: number;
+  readonly firstStart: "publish" | "silent";
+  readonly onStateLoss: "stop" | "rebuild";
+  /** Set for a replay of files (S8 origin). */
+  readonly origin: Origin | null;
+  /** See FoldOptions.forget. */
+  readonly forget: boolean;
+  /** Wait before acquiring again after trouble: a random time between these, doubling up to the second. */
+  readonly backoffMs: readonly [least: number, most: number];
+}
+
+export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
+  batchRecords: 4000,
+  commitIntervalMs: 100,
+  sweepIntervalMs: 100,
+  sweepCustomers: 1000,
+  refreshMs: 5000,
+  cacheCustomers: 20_000,
+  firstStart: "publish",
+  onStateLoss: "stop",
+  origin: null,
+  forget: true,
+  backoffMs: [200, 5000],
+};
+
+/** Everything a shard works with. */
+export interface ShardDeps {
+  readonly store: StateStore;
+  readonly codec: StateCodec;
+  readonly decoder: Decoder;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly policy: Policy;
+  /** Stores a policy as text and reads it back, so that a later start can finish under the policy it finds (S7.3). */
+  readonly policies: { text(policy: Policy): string; parse(text: string): Policy };
+  readonly options: ShardOptions;
+}

@@ -1,0 +1,86 @@
+import type { ShardDeps } from "./options.ts";
+import type { ShardLog, ShardSource } from "./ports.ts";
+import { Shard } from "./shard.ts";
+
+interface Owned {
+  readonly shard: Shard;
+  readonly log: ShardLog;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Runs the shards that the group assigns to this process. `ended` rejects with the first trouble that waiting cannot mend
+ * (RefusedError, or a bug); a supervisor restarts the process and it recovers by A4.
+ */
+export class Processor {
+  readonly ended: Promise<never>;
+  readonly #deps: ShardDeps;
+  readonly #source: ShardSource;
+  readonly #drainMs: number;
+  readonly #owned = new Map<number, Owned>();
+  #fail!: (error: unknown) => void;
+  #isStarted = false;
+
+  constructor(deps: ShardDeps, source: ShardSource, drainMs: number) {
+    this.#deps = deps;
+    this.#source = source;
+    this.#drainMs = drainMs;
+    this.ended = new Promise<never>((_, reject) => (this.#fail = reject));
+    // Whoever waits for `ended` gets the error; without a waiter it must not count as unhandled.
+    this.ended.catch(() => undefined);
+  }
+
+  async start(): Promise<void> {
+    await this.#source.start({
+      assigned: (shard, log) => this.#own(shard, log),
+      revoked: (shard) => this.#release(shard),
+      failed: (error) => this.#fail(error),
+    });
+    this.#isStarted = true;
+  }
+
+  /** Finishes the running commits, then leaves the group. Shards still busy after the drain time are left to their successors. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#owned.keys()].map((shard) => this.#release(shard)));
+    await this.#source.stop();
+  }
+
+  /** What keeps this process from being ready; empty when every owned shard runs. */
+  troubles(): string[] {
+    const troubles: string[] = [];
+    if (!this.#isStarted) troubles.push("has not joined the group yet");
+    for (const { shard } of this.#owned.values()) {
+      if (shard.state !== "running") {
+        troubles.push(`shard ${shard.shard} is ${shard.state}${shard.trouble === null ? "" : `: ${shard.trouble}`}`);
+      }
+    }
+    return troubles;
+  }
+
+  get shards(): readonly number[] {
+    return [...this.#owned.keys()].sort((a, b) => a - b);
+  }
+
+  /** Resolves when every owned shard has applied and committed all that is there (Shard.settled). */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#owned.values()].map(({ shard }) => shard.settled()));
+  }
+
+  #own(number: number, log: ShardLog): void {
+    const shard = new Shard(this.#deps, number, log);
+    const ended = shard.run().catch((error: unknown) => this.#fail(error));
+    this.#owned.set(number, { shard, log, ended });
+  }
+
+  async #release(number: number): Promise<void> {
+    const owned = this.#owned.get(number);
+    if (owned === undefined) return;
+    owned.shard.stop();
+    const abort = new AbortController();
+    await Promise.race([owned.ended, this.#deps.clock.sleep(this.#drainMs, abort.signal)]);
+    abort.abort();
+    this.#owned.delete(number);
+    this.#deps.telemetry.shard(number, "released");
+    await owned.log.close();
+  }
+}

@@ -1,0 +1,308 @@
+import { loadCustomer } from "../domain/customer.ts";
+import type { Policy } from "../domain/policy.ts";
+import type { Instant } from "../shared/instant.ts";
+import { Batch, hasOutput } from "./batch.ts";
+import { CustomerCache } from "./customer-cache.ts";
+import { RefusedError, RetriableError } from "./errors.ts";
+import type { MergedRecord } from "./merge.ts";
+import type { ShardDeps } from "./options.ts";
+import type {
+  BatchOutput,
+  Marks,
+  Offsets,
+  Receipt,
+  ShardClock,
+  ShardLog,
+  SilentHistory,
+  StateCommit,
+} from "./ports.ts";
+import { laterClock } from "./shard-clock.ts";
+
+/** Where a shard stands; grows batch by batch while its epoch is held. */
+export interface Position {
+  /** seq of the last batch that was sealed: the store holds it, or will when the commit in flight is done. */
+  readonly storeSeq: number;
+  /** Greater than every seq ever used by this shard. */
+  readonly nextSeq: number;
+  readonly offsets: Offsets;
+  readonly clock: ShardClock | null;
+  readonly published: number;
+  readonly policy: Policy;
+  readonly migrating: Receipt["migrating"];
+  readonly silent: SilentHistory | null;
+}
+
+/** A batch that can't change any more, ready to be committed. */
+interface Sealed {
+  readonly batch: Batch;
+  readonly output: BatchOutput;
+  readonly transactional: boolean;
+  readonly receipt: Receipt;
+  readonly commit: StateCommit;
+}
+
+/**
+ * One ownership of a shard, from *acquire* until trouble or release: the position in memory, the customers in memory, and
+ * the two steps of the commit (A4). After any failure the whole session is void.
+ */
+export class ShardSession {
+  readonly shard: number;
+  readonly log: ShardLog;
+  readonly epoch: number;
+  readonly cache: CustomerCache;
+  readonly #deps: ShardDeps;
+  #storeSeq: number;
+  #nextSeq: number;
+  #offsets: Offsets;
+  #clock: ShardClock | null;
+  #published: number;
+  #policy: Policy;
+  #migrating: Receipt["migrating"];
+  #silent: SilentHistory | null;
+  #policyTexts: Readonly<Record<string, string>>;
+  #target: Policy;
+  #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
+  #failure: unknown = null;
+  #transactedAt: number;
+
+  constructor(
+    deps: ShardDeps,
+    shard: number,
+    log: ShardLog,
+    epoch: number,
+    position: Position,
+    policyTexts: Readonly<Record<string, string>>,
+  ) {
+    this.#deps = deps;
+    this.shard = shard;
+    this.log = log;
+    this.epoch = epoch;
+    this.cache = new CustomerCache(deps.options.cacheCustomers);
+    this.#storeSeq = position.storeSeq;
+    this.#nextSeq = position.nextSeq;
+    this.#offsets = position.offsets;
+    this.#clock = position.clock;
+    this.#published = position.published;
+    this.#policy = position.policy;
+    this.#migrating = position.migrating;
+    this.#silent = position.silent;
+    this.#policyTexts = policyTexts;
+    this.#target = position.policy;
+    this.#transactedAt = deps.clock.now();
+  }
+
+  get offsets(): Offsets {
+    return this.#offsets;
+  }
+  get clock(): ShardClock | null {
+    return this.#clock;
+  }
+  get policy(): Policy {
+    return this.#policy;
+  }
+  get migrating(): Receipt["migrating"] {
+    return this.#migrating;
+  }
+  get published(): number {
+    return this.#published;
+  }
+  get isCommitting(): boolean {
+    return this.#inFlight !== null;
+  }
+  /** Customers whose last change the store may not hold yet. */
+  get inFlight(): Batch | null {
+    return this.#inFlight?.batch ?? null;
+  }
+
+  /** True when progress without output has waited long enough for its offsets (A4). */
+  needsRefresh(now: Instant): boolean {
+    return this.#published < this.#storeSeq && now - this.#transactedAt >= this.#deps.options.refreshMs;
+  }
+
+  advanceClock(clock: ShardClock): void {
+    this.#clock = laterClock(this.#clock, clock);
+    this.#endSilence();
+  }
+
+  /** History that is folded without changes and is not yet behind (I6). */
+  get silent(): SilentHistory | null {
+    return this.#silent;
+  }
+
+  /** Under which policy customers are folded from now on, and how far a change of policy has come. */
+  setPolicy(policy: Policy, migrating: Receipt["migrating"], target: Policy): void {
+    this.#policy = policy;
+    this.#migrating = migrating;
+    this.#target = target;
+  }
+
+  /** The log has nothing more below these offsets. */
+  skipTo(offsets: Offsets): void {
+    this.#offsets = offsets;
+  }
+
+  open(quiet: boolean, policy: Policy = this.#policy): Batch {
+    const { clock, codec, telemetry, options } = this.#deps;
+    const now = clock.now();
+    return new Batch(this.#nextSeq, now, this.#offsets, {
+      shard: this.shard,
+      policy,
+      cache: this.cache,
+      codec,
+      telemetry,
+      now,
+      origin: options.origin,
+      forget: options.forget,
+      quiet,
+      silent: quiet ? null : this.#silent,
+    });
+  }
+
+  /** Brings customers into the cache that are not there; those the store doesn't know stay out. */
+  async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
+    const missing: string[] = [];
+    const asked = new Set<string>();
+    for (const customerId of customerIds) {
+      if (asked.has(customerId)) continue;
+      asked.add(customerId);
+      if (this.cache.get(customerId) === undefined) missing.push(customerId);
+    }
+    if (missing.length === 0) return;
+    const stored = await this.#deps.store.read(this.shard, missing);
+    for (const [i, customerId] of missing.entries()) {
+      const bytes = stored[i];
+      if (bytes === null || bytes === undefined) continue;
+      let state;
+      try {
+        state = this.#deps.codec.decode(customerId, bytes);
+      } catch (cause) {
+        throw new RefusedError(
+          "STATE_DAMAGED",
+          `a state in shard ${this.shard} can't be read: ${cause instanceof Error ? cause.message : String(cause)}. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
+          cause,
+        );
+      }
+      this.cache.add(loadCustomer(state, policy), this.#storeSeq);
+    }
+  }
+
+  async foldAll(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
+    await this.load(customersOf(records));
+    for (const record of records) batch.fold(record, this.#clock);
+    this.#offsets = batch.offsets;
+    this.#endSilence();
+  }
+
+  /**
+   * Closes the batch and starts its commit, after the one in flight. `silent`: only the store is written, `published` becomes
+   * what is given. Otherwise a transaction comes first when there is output or `refresh` asks for one (A4 steps 2 and 3).
+   */
+  async seal(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Promise<void> {
+    const sealed = this.#close(batch, how);
+    await this.settle();
+    const done = this.#commit(sealed).then(
+      () => {
+        this.#inFlight = null;
+        this.cache.trim(batch.seq);
+      },
+      (error: unknown) => {
+        this.#failure = error;
+        this.#inFlight = null;
+      },
+    );
+    this.#inFlight = { batch, done };
+  }
+
+  /** Waits for the commit in flight; throws what made it fail. */
+  async settle(): Promise<void> {
+    await this.#inFlight?.done;
+    this.throwIfFailed();
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Resolves when the commit in flight has ended, however. */
+  whenCommitted(): Promise<void> {
+    return this.#inFlight?.done ?? Promise.resolve();
+  }
+
+  #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
+    const output = batch.output();
+    const writes = batch.writes();
+    const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
+    const published = "silent" in how ? how.published : transactional ? batch.seq : this.#published;
+    const receipt: Receipt = {
+      seq: batch.seq,
+      clock: this.#clock,
+      policy: this.#policy.hash,
+      migrating: this.#migrating,
+      silentBelow: this.#silent,
+    };
+    const marks: Omit<Marks, "epoch"> = {
+      seq: batch.seq,
+      offsets: this.#offsets,
+      clock: this.#clock,
+      published,
+      policy: receipt.policy,
+      migrating: receipt.migrating,
+      silentBelow: receipt.silentBelow,
+    };
+    const policyText = this.#unstoredPolicies();
+    const commit: StateCommit = { epoch: this.epoch, expectedSeq: this.#storeSeq, writes, marks, policyText };
+    this.#storeSeq = batch.seq;
+    this.#nextSeq = batch.seq + 1;
+    this.#published = published;
+    if (transactional) this.#transactedAt = this.#deps.clock.now();
+    return { batch, output, transactional, receipt, commit };
+  }
+
+  async #commit(sealed: Sealed): Promise<void> {
+    const { telemetry, store } = this.#deps;
+    const started = performance.now();
+    if (sealed.transactional) {
+      await this.log.commit(sealed.output, { offsets: sealed.commit.marks.offsets, receipt: sealed.receipt });
+      telemetry.commit("transaction", (performance.now() - started) / 1000);
+    }
+    const scriptStarted = performance.now();
+    const result = await store.commit(this.shard, sealed.commit);
+    if (result.kind === "fenced" || result.kind === "behind") {
+      const found = result.kind === "fenced" ? `epoch ${result.epoch}` : `seq ${String(result.seq)}`;
+      throw new RetriableError(
+        "STATE_MOVED",
+        `the state of shard ${this.shard} is at ${found}, not where this owner left it: another owner, or the store lost its last writes`,
+      );
+    }
+    const ended = performance.now();
+    telemetry.commit("script", (ended - scriptStarted) / 1000);
+    telemetry.commit("total", (ended - started) / 1000);
+    telemetry.batch(sealed.batch.records);
+    if (sealed.batch.swept > 0) telemetry.sweep(sealed.batch.swept);
+    telemetry.cache(this.cache.hits, this.cache.misses);
+    this.cache.hits = 0;
+    this.cache.misses = 0;
+  }
+
+  #endSilence(): void {
+    const silent = this.#silent;
+    if (silent === null || this.#clock === null || this.#clock.at < silent.at) return;
+    const below = Object.entries(silent.offsets) as [keyof Offsets, number][];
+    if (below.every(([topic, end]) => (this.#offsets[topic] ?? 0) >= end)) this.#silent = null;
+  }
+
+  /** The policies that the states stand under, as text; null when the store already has just these. */
+  #unstoredPolicies(): string | null {
+    const wanted = this.#migrating === null ? [this.#policy] : [this.#policy, this.#target];
+    const stored = Object.keys(this.#policyTexts);
+    if (stored.length === wanted.length && wanted.every(({ hash }) => hash in this.#policyTexts)) return null;
+    this.#policyTexts = Object.fromEntries(
+      wanted.map((policy) => [policy.hash, this.#policyTexts[policy.hash] ?? this.#deps.policies.text(policy)]),
+    );
+    return JSON.stringify(this.#policyTexts);
+  }
+}
+
+function* customersOf(records: readonly MergedRecord[]): Iterable<string> {
+  for (const { decoded } of records) if (decoded.kind === "event") yield decoded.event.customerId;
+}

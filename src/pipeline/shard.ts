@@ -1,0 +1,206 @@
+import type { Instant } from "../shared/instant.ts";
+import { instant } from "../shared/instant.ts";
+import { acquire } from "./acquire.ts";
+import type { Batch } from "./batch.ts";
+import { ClientelaError } from "./errors.ts";
+import { Merge } from "./merge.ts";
+import type { ShardDeps } from "./options.ts";
+import type { ShardLog } from "./ports.ts";
+import { repolicyAll } from "./refold.ts";
+import type { ShardSession } from "./session.ts";
+import { sweep, sweepEnd } from "./sweep.ts";
+
+/** Records folded between two looks at the clock, so that one shard does not hold up the others. */
+const STEP_RECORDS = 1000;
+/** A topic counts as caught up for deadlines when it was so at some moment this recent (S7.1b). */
+const CAUGHT_UP_WITHIN_MS = 1000;
+/** How often lag is reported. */
+const LAG_INTERVAL_MS = 1000;
+
+export type ShardState = "acquiring" | "recovering" | "running" | "waiting" | "stopped";
+
+/**
+ * The one owner of a shard in this process (A3): acquires it, folds and commits until told to stop, and takes every trouble
+ * that may pass as a reason to acquire again (A4). `run` resolves when stopped and rejects when going on would be wrong.
+ */
+export class Shard {
+  readonly shard: number;
+  readonly #deps: ShardDeps;
+  readonly #log: ShardLog;
+  readonly #stop = new AbortController();
+  readonly #idleWaiters: (() => void)[] = [];
+  #state: ShardState = "acquiring";
+  #trouble: string | null = null;
+
+  constructor(deps: ShardDeps, shard: number, log: ShardLog) {
+    this.#deps = deps;
+    this.shard = shard;
+    this.#log = log;
+  }
+
+  get state(): ShardState {
+    return this.#state;
+  }
+
+  /** What keeps the shard from running, for people; null when nothing does. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  /** Ends the loop after what has been folded is committed. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  async run(): Promise<void> {
+    let attempt = 0;
+    try {
+      while (!this.#isStopping()) {
+        try {
+          this.#enter("acquiring");
+          const started = performance.now();
+          const { session, path } = await acquire(this.#deps, this.shard, this.#log);
+          this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
+          this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
+          await this.#changePolicy(session);
+          this.#enter("running");
+          await this.#work(session, () => (attempt = 0));
+        } catch (error) {
+          if (!(error instanceof ClientelaError) || !error.retriable) throw error;
+          if (this.#isStopping()) return;
+          this.#trouble = error.message;
+          this.#enter("waiting");
+          const waitMs = this.#backoff(attempt++);
+          this.#deps.logger.warn(
+            { shard: this.shard, code: error.code, error: error.message, waitMs },
+            "shard lost its footing, acquiring again",
+          );
+          await this.#deps.clock.sleep(waitMs, this.#stop.signal);
+        }
+      }
+    } finally {
+      this.#enter("stopped");
+      for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    }
+  }
+
+  async #changePolicy(session: ShardSession): Promise<void> {
+    const { policy, logger } = this.#deps;
+    if (session.policy.hash === policy.hash && session.migrating === null) return;
+    logger.info({ shard: this.shard, from: session.policy.version, to: policy.version }, "policy changed");
+    await repolicyAll(this.#deps, session, policy, null, {
+      quiet: false,
+      store: (batch) => session.seal(batch, { refresh: true }),
+    });
+  }
+
+  async #work(session: ShardSession, onProgress: () => void): Promise<void> {
+    const { clock, options, store } = this.#deps;
+    const merge = new Merge(this.#log, this.#deps.decoder, null);
+    const startedAt = clock.now();
+    let batch: Batch | null = null;
+    let sealedAt = instant(0);
+    let sweptTo: Instant | null = null;
+    let reportedAt = startedAt;
+
+    for (;;) {
+      session.throwIfFailed();
+      let progressed = false;
+      const isFull = batch !== null && (batch.records >= options.batchRecords || batch.isFull);
+      if (!this.#isStopping() && !(isFull && session.isCommitting)) {
+        const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), startedAt);
+        if (merged.length > 0) {
+          batch ??= session.open(false);
+          await session.foldAll(batch, merged);
+          progressed = true;
+        }
+      }
+      const now = clock.now();
+      const isDrained = merge.isDrained(instant(now - CAUGHT_UP_WITHIN_MS));
+      const isSweepDue = sweptTo === null || now - sweptTo >= options.sweepIntervalMs;
+      if (isDrained && isSweepDue && !progressed && !this.#isStopping()) {
+        const open: Batch = batch ?? session.open(false);
+        const end = sweepEnd(session, now);
+        const isDone = await sweep(session, open, store, end, options.sweepCustomers);
+        if (isDone && end.at === now) sweptTo = now;
+        else progressed = true;
+        if (!open.isEmpty) batch = open;
+      }
+      if (batch === null && session.needsRefresh(now)) batch = session.open(false);
+      if (batch !== null && this.#isSealDue(session, batch, now, sealedAt, progressed)) {
+        await session.seal(batch, { refresh: session.needsRefresh(now) });
+        batch = null;
+        sealedAt = now;
+        onProgress();
+      }
+      if (now - reportedAt >= LAG_INTERVAL_MS) {
+        reportedAt = now;
+        await this.#reportLag(session);
+      }
+      if (this.#isStopping() && batch === null) {
+        await session.settle();
+        return;
+      }
+      if (progressed) continue;
+      if (batch === null && !session.isCommitting && isDrained && sweptTo !== null && sweptTo >= clock.now()) {
+        for (const resolve of this.#idleWaiters.splice(0)) resolve();
+      }
+      await this.#pause(session, batch === null ? null : sealedAt + options.commitIntervalMs);
+    }
+  }
+
+  /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
+  #isSealDue(session: ShardSession, batch: Batch, now: number, sealedAt: number, progressed: boolean): boolean {
+    const { options } = this.#deps;
+    if (this.#isStopping() || batch.records >= options.batchRecords || batch.isFull) return true;
+    if (session.isCommitting) return false;
+    const isTurn = now - sealedAt >= options.commitIntervalMs;
+    // While more is coming in, the batch may fill for one interval from its first record on.
+    return isTurn && (!progressed || now - batch.openedAt >= options.commitIntervalMs);
+  }
+
+  /** Waits until something happens: records, the end of a commit, the batch's turn, the next sweep, or the stop. */
+  async #pause(session: ShardSession, wakeAt: number | null): Promise<void> {
+    const { clock, options } = this.#deps;
+    const now = clock.now();
+    const sleepMs = Math.max(1, Math.min(options.sweepIntervalMs, wakeAt === null ? Infinity : wakeAt - now));
+    const abort = new AbortController();
+    const stop = (): void => abort.abort();
+    this.#stop.signal.addEventListener("abort", stop, { once: true });
+    const waits = [this.#log.changed(abort.signal), clock.sleep(sleepMs, abort.signal)];
+    if (session.isCommitting) waits.push(session.whenCommitted());
+    if (!this.#isStopping()) await Promise.race(waits);
+    else await session.whenCommitted();
+    abort.abort();
+    this.#stop.signal.removeEventListener("abort", stop);
+  }
+
+  async #reportLag(session: ShardSession): Promise<void> {
+    const ends = await this.#log.ends();
+    for (const [topic, end] of Object.entries(ends) as [keyof typeof ends, number][]) {
+      const position = Math.max(session.offsets[topic] ?? 0, 0);
+      const isThere = this.#log.buffered(topic).length === 0 && this.#log.position(topic) >= end;
+      this.#deps.telemetry.lag(this.shard, topic, isThere ? 0 : Math.max(0, end - position));
+    }
+  }
+
+  #enter(state: ShardState): void {
+    this.#state = state;
+    if (state === "running" || state === "stopped") this.#trouble = null;
+    this.#deps.telemetry.shard(this.shard, state);
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #backoff(attempt: number): number {
+    const [least, most] = this.#deps.options.backoffMs;
+    return least + Math.random() * Math.min(most - least, least * 2 ** attempt);
+  }
+}

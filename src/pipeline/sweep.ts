@@ -1,0 +1,56 @@
+import { nextDeadline } from "../domain/fold.ts";
+import type { Instant } from "../shared/instant.ts";
+import { compareUtf8 } from "../shared/utf8-order.ts";
+import type { Batch } from "./batch.ts";
+import type { StateStore } from "./ports.ts";
+import type { ShardClock } from "./ports.ts";
+import type { ShardSession } from "./session.ts";
+import { compareClocks, endOf } from "./shard-clock.ts";
+
+/**
+ * Applies the shard's next deadlines up to `end`, in (instant, customer) order, at most about `limit` customers of them, and
+ * moves the clock (A5). The store does not know yet what the commit in flight and the open batch have changed: their
+ * customers are asked in memory instead.
+ * @returns true when all deadlines ≤ `end` have been applied
+ */
+export async function sweep(
+  session: ShardSession,
+  batch: Batch,
+  store: StateStore,
+  end: ShardClock,
+  limit: number,
+): Promise<boolean> {
+  const inFlight = session.inFlight;
+  const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
+  const asked = limit + uncommitted.reduce((sum, touched) => sum + touched.size, 0);
+  const due = await store.due(session.shard, end.at, asked);
+  const last = due.at(-1);
+  const reached = due.length === asked && last !== undefined ? earlierOf(last, end) : end;
+  const swept = new Map<string, Instant>();
+  for (const { customerId, at } of due) {
+    if (uncommitted.some((touched) => touched.has(customerId))) continue;
+    if (compareClocks({ at, customerId }, reached) <= 0) swept.set(customerId, at);
+  }
+  for (const touched of uncommitted) {
+    for (const [customerId, customer] of touched) {
+      const at = nextDeadline(customer, session.policy);
+      if (at !== null && compareClocks({ at, customerId }, reached) <= 0) swept.set(customerId, at);
+    }
+  }
+  await session.load(swept.keys());
+  const inOrder = [...swept].sort(([a, x], [b, y]) => x - y || compareUtf8(a, b));
+  for (const [customerId] of inOrder) batch.sweep(customerId, reached);
+  session.advanceClock(reached);
+  return compareClocks(reached, end) === 0;
+}
+
+function earlierOf(last: { at: Instant; customerId: string }, end: ShardClock): ShardClock {
+  return compareClocks(last, end) < 0 ? { at: last.at, customerId: last.customerId } : end;
+}
+
+/** The end of a sweep at wall clock `now`: a silent first start tells its past apart from what comes after it. */
+export function sweepEnd(session: ShardSession, now: Instant): ShardClock {
+  const silent = session.silent;
+  const isPast = silent !== null && (session.clock === null || session.clock.at < silent.at);
+  return endOf(isPast && silent.at < now ? silent.at : now);
+}
