@@ -59,7 +59,8 @@ export async function acquire(
       }
       deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
       const cleared = await deps.store.clear(shard, epoch);
-      if (cleared.kind !== "applied") throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
+      if (cleared.kind !== "applied")
+        throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
       await log.seek({});
       refuseTrimmed(shard, log);
       const { receipt } = found.committed;

@@ -23,7 +23,12 @@ interface Head {
 export class Merge {
   readonly #log: ShardLog;
   readonly #decoder: Decoder;
-  readonly #heads: readonly Head[] = FACT_TOPICS.map((topic) => ({ topic, records: [], decoded: [], next: 0 }));
+  readonly #heads: readonly Head[] = FACT_TOPICS.map((topic) => ({
+    topic,
+    records: [],
+    decoded: [],
+    next: 0,
+  }));
   readonly #limits: Offsets | null;
 
   /** `limits`: take only records below these offsets (a silent re-fold); null: no limit. A topic that is missing has limit 0. */

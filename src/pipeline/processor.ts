@@ -51,7 +51,9 @@ export class Processor {
     if (!this.#isStarted) troubles.push("has not joined the group yet");
     for (const { shard } of this.#owned.values()) {
       if (shard.state !== "running") {
-        troubles.push(`shard ${shard.shard} is ${shard.state}${shard.trouble === null ? "" : `: ${shard.trouble}`}`);
+        troubles.push(
+          `shard ${shard.shard} is ${shard.state}${shard.trouble === null ? "" : `: ${shard.trouble}`}`,
+        );
       }
     }
     return troubles;

@@ -85,7 +85,11 @@ export async function repolicyAll(
   session.cache.clear();
   for (;;) {
     await session.settle();
-    const customers = await deps.store.customers(session.shard, migrating.afterCustomerId, REPOLICY_CUSTOMERS);
+    const customers = await deps.store.customers(
+      session.shard,
+      migrating.afterCustomerId,
+      REPOLICY_CUSTOMERS,
+    );
     const wanted = last === null ? customers : customers.filter((id) => compareUtf8(id, last) <= 0);
     const final = wanted.at(-1);
     if (final === undefined) break;

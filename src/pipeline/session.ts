@@ -297,7 +297,10 @@ export class ShardSession {
     const stored = Object.keys(this.#policyTexts);
     if (stored.length === wanted.length && wanted.every(({ hash }) => hash in this.#policyTexts)) return null;
     this.#policyTexts = Object.fromEntries(
-      wanted.map((policy) => [policy.hash, this.#policyTexts[policy.hash] ?? this.#deps.policies.text(policy)]),
+      wanted.map((policy) => [
+        policy.hash,
+        this.#policyTexts[policy.hash] ?? this.#deps.policies.text(policy),
+      ]),
     );
     return JSON.stringify(this.#policyTexts);
   }

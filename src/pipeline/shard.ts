@@ -147,7 +147,13 @@ export class Shard {
         return;
       }
       if (progressed) continue;
-      if (batch === null && !session.isCommitting && isDrained && sweptTo !== null && sweptTo >= clock.now()) {
+      if (
+        batch === null &&
+        !session.isCommitting &&
+        isDrained &&
+        sweptTo !== null &&
+        sweptTo >= clock.now()
+      ) {
         for (const resolve of this.#idleWaiters.splice(0)) resolve();
       }
       await this.#pause(session, batch === null ? null : sealedAt + options.commitIntervalMs);
@@ -155,7 +161,13 @@ export class Shard {
   }
 
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
-  #isSealDue(session: ShardSession, batch: Batch, now: number, sealedAt: number, progressed: boolean): boolean {
+  #isSealDue(
+    session: ShardSession,
+    batch: Batch,
+    now: number,
+    sealedAt: number,
+    progressed: boolean,
+  ): boolean {
     const { options } = this.#deps;
     if (this.#isStopping() || batch.records >= options.batchRecords || batch.isFull) return true;
     if (session.isCommitting) return false;

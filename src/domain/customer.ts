@@ -1,0 +1,143 @@
+import type { CustomerState, OrderFact } from "./customer-state.ts";
+import { resume } from "./history.ts";
+import type { Policy } from "./policy.ts";
+import { Walker } from "./walker.ts";
+
+/** Orders in one part of the stored state (A7): a full page leaves the head. */
+export const ORDERS_PER_PAGE = 64;
+/** From this many orders on, they are found by an index instead of a scan. */
+const INDEX_FROM = 16;
+const NO_PAGES: ReadonlySet<number> = new Set();
+
+/** The state of a customer of whom nothing is known. */
+export function emptyState(customerId: string): CustomerState {
+  return {
+    customerId,
+    orders: [],
+    inquiries: [],
+    surveys: [],
+    register: [],
+    referrals: [],
+    newestAt: null,
+    evaluatedAt: null,
+    standing: null,
+    base: null,
+    published: null,
+    erasedAt: null,
+    tailPage: 0,
+    firstPage: 0,
+  };
+}
+
+/**
+ * A customer in memory: the facts, and the fold standing where they were last evaluated. Owned by one shard and changed in
+ * place by fold.ts; nobody else may hold on to it.
+ */
+export class Customer {
+  readonly state: CustomerState;
+  #walker: Walker | null = null;
+  #orders: Map<string, OrderFact> | null = null;
+  #changedPages: Set<number> | null = null;
+  #tailOrders: number;
+
+  constructor(state: CustomerState) {
+    this.state = state;
+    this.#tailOrders = state.orders.reduce((count, { page }) => count + (page === state.tailPage ? 1 : 0), 0);
+  }
+
+  /** The fold at `evaluatedAt`; made from the facts when there is none yet, or the policy is another. */
+  walker(policy: Policy): Walker {
+    if (this.#walker?.ledger.policy !== policy) this.#walker = resume(this.state, policy);
+    return this.#walker;
+  }
+
+  /** Goes on from a re-fold. */
+  continueWith(walker: Walker): void {
+    this.#walker = walker;
+  }
+
+  /** Nothing worth storing is left: no facts, no erasure to remember. */
+  get isEmpty(): boolean {
+    return !this.hasFacts && this.state.erasedAt === null && this.state.published === null;
+  }
+
+  get hasFacts(): boolean {
+    const { orders, inquiries, surveys, register, referrals, base } = this.state;
+    return (
+      orders.length > 0 ||
+      inquiries.length > 0 ||
+      surveys.length > 0 ||
+      register.length > 0 ||
+      referrals.length > 0 ||
+      base !== null
+    );
+  }
+
+  order(orderId: string): OrderFact | undefined {
+    const { orders } = this.state;
+    if (orders.length < INDEX_FROM) return orders.find((order) => order.orderId === orderId);
+    this.#orders ??= new Map(orders.map((order) => [order.orderId, order]));
+    return this.#orders.get(orderId);
+  }
+
+  /** Files a new order on the tail page; a full one leaves the head. */
+  addOrder(orderId: string): OrderFact {
+    const { state } = this;
+    const order: OrderFact = {
+      orderId,
+      versions: [],
+      paid: null,
+      cancelled: null,
+      refunds: [],
+      page: state.tailPage,
+    };
+    state.orders.push(order);
+    this.#orders?.set(orderId, order);
+    if (++this.#tailOrders === ORDERS_PER_PAGE) {
+      this.markChanged(state.tailPage);
+      state.tailPage++;
+      this.#tailOrders = 0;
+    }
+    return order;
+  }
+
+  /** Keeps only these orders. */
+  retainOrders(keep: (order: OrderFact) => boolean): void {
+    const { state } = this;
+    const kept: OrderFact[] = [];
+    for (const order of state.orders) {
+      if (keep(order)) kept.push(order);
+      else if (order.page === state.tailPage) this.#tailOrders--;
+      else this.markChanged(order.page);
+    }
+    if (kept.length === state.orders.length) return;
+    state.orders = kept;
+    this.#orders = null;
+    const used = kept.reduce((first, { page }) => Math.min(first, page), state.tailPage);
+    state.firstPage = used;
+  }
+
+  markChanged(page: number): void {
+    this.#changedPages ??= new Set();
+    this.#changedPages.add(page);
+  }
+
+  /** Pages below the tail that differ from what is stored, since the last take; an empty one is to be deleted. */
+  takeChangedPages(): ReadonlySet<number> {
+    const changed = this.#changedPages;
+    this.#changedPages = null;
+    if (changed === null) return NO_PAGES;
+    return changed;
+  }
+}
+
+export function newCustomer(customerId: string): Customer {
+  return new Customer(emptyState(customerId));
+}
+
+/** Takes a stored state over; it must not be used by anybody else from then on. */
+export function loadCustomer(state: CustomerState, policy: Policy): Customer {
+  const customer = new Customer(state);
+  customer.walker(policy);
+  return customer;
+}

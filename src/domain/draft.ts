@@ -1,0 +1,79 @@
+import { v5 } from "uuid";
+import { instant, type Instant } from "../shared/instant.ts";
+import type { Classification } from "./classification.ts";
+import type { Cause, ChangeDraft, Next } from "./change.ts";
+import type { Before } from "./classify.ts";
+import { factsOf, type Figures } from "./figures.ts";
+import { changedAxes, reasonsFor } from "./reasons.ts";
+import type { Walker } from "./walker.ts";
+
+/** The name space of change ids (S8): a fixed, arbitrary UUID. */
+const CHANGE_NAMESPACE = "6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44";
+
+/** Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). */
+export function changeIdOf(
+  customerId: string,
+  cause: Cause,
+  effectiveAt: Instant,
+  previous: Classification | null,
+  current: Classification,
+): string {
+  const ref =
+    cause.ref === null || typeof cause.ref === "string" ? cause.ref : [cause.ref.topic, cause.ref.eventId];
+  return v5(
+    JSON.stringify([customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)]),
+    CHANGE_NAMESPACE,
+  );
+}
+
+function listed(classification: Classification | null): unknown {
+  if (classification === null) return null;
+  const { status, stage, value, attention, tags } = classification;
+  return [status, stage, value, attention, tags];
+}
+
+/**
+ * What happens next if nothing else happens: deadlines only, until the first that changes something. The walker stays where it
+ * is. A customer has finitely many deadlines; a step costs well below a microsecond for most.
+ */
+export function lookAhead(walker: Walker): Next | null {
+  const ahead = walker.ahead();
+  for (;;) {
+    const deadline = ahead.nextDeadline();
+    if (deadline === null) return null;
+    const transition = ahead.apply(deadline);
+    if (transition !== null) {
+      return { at: instant(deadline.at), becomes: transition.current, deadline: deadline.name };
+    }
+  }
+}
+
+/** A change to publish. `figures`, `before`: at `effectiveAt`; `walker`: now, for what comes next. */
+export function draftOf(
+  customerId: string,
+  changeId: string,
+  cause: Cause,
+  effectiveAt: Instant,
+  previous: Classification | null,
+  current: Classification,
+  figures: Figures,
+  before: Before,
+  walker: Walker,
+  supersedes: string | null,
+): ChangeDraft {
+  const changed = changedAxes(previous, current);
+  return {
+    changeId,
+    customerId,
+    changed,
+    previous,
+    current,
+    effectiveAt,
+    cause,
+    reasons: reasonsFor(changed, previous, current, figures, effectiveAt, before),
+    facts: factsOf(figures),
+    next: lookAhead(walker),
+    levers: figures.profileInForce.levers[current.stage] ?? null,
+    supersedes,
+  };
+}

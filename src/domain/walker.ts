@@ -1,0 +1,137 @@
+import { instant } from "../shared/instant.ts";
+import {
+  classify,
+  DIVEST_AGE_MS,
+  NOTHING_BEFORE,
+  sameClassification,
+  STAGE_RANK,
+  type Before,
+} from "./classify.ts";
+import type { Cause, DeadlineName, EventRef, Transition } from "./change.ts";
+import type { Base, Standing } from "./customer-state.ts";
+import { figuresOf, lastInterestAt, overdueAt, type Figures } from "./figures.ts";
+import { Ledger } from "./ledger.ts";
+import type { Policy } from "./policy.ts";
+import { firstAfter } from "./sorted.ts";
+import { Window, YEAR_MS } from "./window.ts";
+
+/** An instant at which time alone may change the classification, and its name (S7). */
+export interface Deadline {
+  readonly at: number;
+  readonly name: DeadlineName;
+}
+
+/**
+ * The fold over a customer's instants in event time (S7). Facts are shown to its ledger by whoever drives it; `stepTo` evaluates
+ * once at an instant. The same walker serves events in order, re-folds, look-aheads and the timeline.
+ */
+export class Walker {
+  readonly window: Window;
+  standing: Standing | null;
+  /** Figures of the last evaluation. */
+  figures: Figures | null = null;
+
+  constructor(window: Window, standing: Standing | null) {
+    this.window = window;
+    this.standing = standing;
+  }
+
+  static from(policy: Policy, base: Base | null): Walker {
+    return new Walker(new Window(new Ledger(policy, base), base?.at ?? -Infinity), base?.standing ?? null);
+  }
+
+  /** A walker that may go ahead while this one stays; it shares the facts seen so far and must not be shown new ones. */
+  ahead(): Walker {
+    return new Walker(this.window.copy(), this.standing);
+  }
+
+  get ledger(): Ledger {
+    return this.window.ledger;
+  }
+
+  get before(): Before {
+    const { standing } = this;
+    if (standing === null) return NOTHING_BEFORE;
+    return {
+      stage: standing.classification.stage,
+      value: standing.classification.value,
+      accountSince: standing.accountSince,
+    };
+  }
+
+  /** Lets time pass to an instant whose events, if any, are about to be shown. */
+  moveTo(at: number): void {
+    this.window.moveTo(at);
+  }
+
+  /**
+   * Evaluates at the instant the window stands at.
+   * @returns the transition, or null when the classification stays
+   */
+  evaluate(causeOf: () => Cause): Transition | null {
+    const at = this.window.at;
+    const before = this.before;
+    const figures = figuresOf(this.window, before.accountSince);
+    this.figures = figures;
+    const current = classify(figures, at, before);
+    const previous = this.standing?.classification ?? null;
+    const isAccount = STAGE_RANK[current.stage] >= STAGE_RANK.ACCOUNT;
+    const accountSince = isAccount ? instant(before.accountSince ?? at) : null;
+    if (this.standing !== null && previous !== null && sameClassification(previous, current)) {
+      if (this.standing.accountSince !== accountSince) this.standing = { ...this.standing, accountSince };
+      return null;
+    }
+    const transition: Transition = { at: instant(at), previous, current, cause: causeOf() };
+    this.standing = { classification: current, since: transition.at, cause: transition.cause, accountSince };
+    return transition;
+  }
+
+  /** Moves to a deadline and evaluates there. */
+  apply(deadline: Deadline): Transition | null {
+    this.moveTo(deadline.at);
+    return this.evaluate(() => ({ kind: "DEADLINE", ref: deadline.name }));
+  }
+
+  /** The next deadline after the window's instant (S7); null: none. Of several at one instant the first of DEADLINES names it. */
+  nextDeadline(): Deadline | null {
+    const { window, ledger } = this;
+    const now = window.at;
+    const profile = ledger.profile;
+    let at = Infinity;
+    let name: DeadlineName = "lapse";
+    const consider = (candidate: number, candidateName: DeadlineName): void => {
+      if (candidate > now && candidate < at) {
+        at = candidate;
+        name = candidateName;
+      }
+    };
+    const lapse = ledger.lapse;
+    if (lapse !== null) consider(lapse.lapseAt, "lapse");
+    if (ledger.open.length > 0) consider(overdueAt(window, profile), "overdue");
+    consider(Math.min(window.orderExitAt, window.costExitAt), "window-365d");
+    if (ledger.referrals.length > 0) {
+      const first = ledger.referrals[firstAfter(ledger.referrals, now - YEAR_MS)];
+      if (first !== undefined) consider(first.at + YEAR_MS, "window-365d");
+    }
+    const occasion = ledger.occasions[firstAfter(ledger.occasions, now - 2 * YEAR_MS)];
+    if (occasion !== undefined) consider(occasion.at + 2 * YEAR_MS, "window-730d");
+    const interestAt = lastInterestAt(window);
+    if (interestAt !== null) consider(interestAt + profile.interestMs, "interest");
+    if (ledger.surveys.length > 0) {
+      const survey = ledger.surveys[firstAfter(ledger.surveys, now - profile.surveyMs)];
+      if (survey !== undefined) consider(survey.at + profile.surveyMs, "survey");
+    }
+    const accountSince = this.standing?.accountSince ?? null;
+    if (accountSince !== null) consider(accountSince + profile.patron.tenureMs, "tenure");
+    const firstAt = ledger.firstOccasionAt;
+    if (firstAt !== null) consider(firstAt + DIVEST_AGE_MS, "divest-age");
+    return at === Infinity ? null : { at, name };
+  }
+}
+
+/** The smallest of the events of one instant (S8 cause). */
+export function smallestRef(a: EventRef | null, b: EventRef): EventRef {
+  if (a === null) return b;
+  if (a.topic !== b.topic) return a.topic < b.topic ? a : b;
+  return a.eventId <= b.eventId ? a : b;
+}

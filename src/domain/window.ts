@@ -1,0 +1,133 @@
+import { DAY_MS } from "../shared/instant.ts";
+import type { Contribution } from "./contribution.ts";
+import type { Ledger, LedgerListener } from "./ledger.ts";
+import { firstAfter } from "./sorted.ts";
+
+export const YEAR_MS = 365 * DAY_MS;
+
+/**
+ * Sums over the facts of W(365) at an instant (S3.5, S3.7). Time moves it forward one exit at a time; facts that the ledger sees
+ * are added and taken back as they come. A copy shares the ledger: a look ahead costs the sums, not the facts.
+ */
+export class Window implements LedgerListener {
+  readonly ledger: Ledger;
+  /** The instant T it stands at. */
+  at: number;
+  /** Index in `ledger.orders` of the first one inside the window. */
+  #firstOrder = 0;
+  #firstInquiry = 0;
+  revenue = 0;
+  orderCost = 0;
+  handlingCost = 0;
+  units = 0;
+  /** Σ gross · milliseconds late, and Σ gross, over paid orders with terms (S3.7); exact. */
+  lateProduct = 0n;
+  lateWeight = 0;
+  /** Category → orders in the window that name it. */
+  #categories: Map<string, number> | null = null;
+
+  constructor(ledger: Ledger, at: number) {
+    this.ledger = ledger;
+    this.at = at;
+  }
+
+  /** Distinct categories, or null when no order in the window names one (S3.5). */
+  get categories(): number | null {
+    return this.#categories === null || this.#categories.size === 0 ? null : this.#categories.size;
+  }
+
+  copy(): Window {
+    const copy = new Window(this.ledger, this.at);
+    copy.#firstOrder = this.#firstOrder;
+    copy.#firstInquiry = this.#firstInquiry;
+    copy.revenue = this.revenue;
+    copy.orderCost = this.orderCost;
+    copy.handlingCost = this.handlingCost;
+    copy.units = this.units;
+    copy.lateProduct = this.lateProduct;
+    copy.lateWeight = this.lateWeight;
+    copy.#categories = this.#categories === null ? null : new Map(this.#categories);
+    return copy;
+  }
+
+  /** Lets time pass: what is 365 days old or older leaves. */
+  moveTo(at: number): void {
+    this.at = at;
+    const from = at - YEAR_MS;
+    const { orders, inquiries } = this.ledger;
+    for (;;) {
+      const order = orders[this.#firstOrder];
+      if (order === undefined || order.at > from) break;
+      this.#take(order, -1);
+      this.#firstOrder++;
+    }
+    for (;;) {
+      const inquiry = inquiries[this.#firstInquiry];
+      if (inquiry === undefined || inquiry.at > from) break;
+      this.handlingCost -= inquiry.cost;
+      this.#firstInquiry++;
+    }
+  }
+
+  /** When the first of the orders inside leaves; Infinity: none is inside. */
+  get orderExitAt(): number {
+    const order = this.ledger.orders[this.#firstOrder];
+    return order === undefined ? Infinity : order.at + YEAR_MS;
+  }
+
+  /** When the first inquiry that cost something leaves; Infinity: none. */
+  get costExitAt(): number {
+    const { inquiries } = this.ledger;
+    for (let i = this.#firstInquiry; i < inquiries.length; i++) {
+      const inquiry = inquiries[i];
+      if (inquiry !== undefined && inquiry.cost !== 0) return inquiry.at + YEAR_MS;
+    }
+    return Infinity;
+  }
+
+  /** Occasions with an instant in W(ms). */
+  occasionsIn(ms: number): number {
+    const { occasions } = this.ledger;
+    return occasions.length - firstAfter(occasions, this.at - ms);
+  }
+
+  orderAdded(_index: number, order: Contribution): void {
+    if (order.at > this.at - YEAR_MS) this.#take(order, 1);
+    else this.#firstOrder++;
+  }
+
+  orderRemoved(index: number, order: Contribution): void {
+    if (index >= this.#firstOrder) this.#take(order, -1);
+    else this.#firstOrder--;
+  }
+
+  inquiryAdded(_index: number, inquiry: { readonly at: number; readonly cost: number }): void {
+    if (inquiry.at > this.at - YEAR_MS) this.handlingCost += inquiry.cost;
+    else this.#firstInquiry++;
+  }
+
+  inquiryRemoved(index: number, inquiry: { readonly at: number; readonly cost: number }): void {
+    if (index >= this.#firstInquiry) this.handlingCost -= inquiry.cost;
+    else this.#firstInquiry--;
+  }
+
+  #take(order: Contribution, sign: 1 | -1): void {
+    this.revenue += sign * order.net;
+    this.orderCost += sign * order.cost;
+    this.units += sign * order.units;
+    if (order.lateMs !== null) {
+      this.lateWeight += sign * order.gross;
+      if (order.lateMs > 0) {
+        const product = BigInt(order.gross) * BigInt(order.lateMs);
+        this.lateProduct += sign === 1 ? product : -product;
+      }
+    }
+    if (order.categories.length === 0) return;
+    const counts = (this.#categories ??= new Map<string, number>());
+    for (const category of new Set(order.categories)) {
+      const count = (counts.get(category) ?? 0) + sign;
+      if (count === 0) counts.delete(category);
+      else counts.set(category, count);
+    }
+  }
+}

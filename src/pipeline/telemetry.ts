@@ -1,0 +1,42 @@
+import type { SegmentChange } from "../domain/change.ts";
+import type { DeadLetterReason, FactTopic, SkipReason } from "../domain/events.ts";
+
+/** How a shard was taken over (A4). */
+export type AcquiredPath = "fresh" | "current" | "gap" | "rebuild";
+export type ShardPhase = "acquiring" | "recovering" | "running" | "waiting" | "stopped" | "released";
+
+/** What the pipeline tells its operators; never throws, never waits. Durations in seconds. */
+export interface Telemetry {
+  events(topic: FactTopic, outcome: "folded" | "dead_letter" | SkipReason, count: number): void;
+  lag(shard: number, topic: FactTopic, records: number): void;
+  /** How long after its instant a deadline was applied. */
+  deadlineLateness(seconds: number): void;
+  change(change: SegmentChange): void;
+  deadLetter(reason: DeadLetterReason): void;
+  commit(step: "transaction" | "script" | "total", seconds: number): void;
+  batch(records: number): void;
+  shard(shard: number, phase: ShardPhase): void;
+  acquired(seconds: number, path: AcquiredPath): void;
+  /** Records folded again in silence. */
+  refolded(records: number): void;
+  sweep(customers: number): void;
+  cache(hits: number, misses: number): void;
+}
+
+const ignore = (): void => undefined;
+
+/** Tells nobody. */
+export const SILENT_TELEMETRY: Telemetry = {
+  events: ignore,
+  lag: ignore,
+  deadlineLateness: ignore,
+  change: ignore,
+  deadLetter: ignore,
+  commit: ignore,
+  batch: ignore,
+  shard: ignore,
+  acquired: ignore,
+  refolded: ignore,
+  sweep: ignore,
+  cache: ignore,
+};
