@@ -125,6 +125,6 @@ function referralsIn(window: Window): number {
 
 /** The figures as they are told to others: without what only rules need. */
 export function factsOf(figures: Figures): Facts {
-  const { profileInForce: _profile, isSlow: _slow, isBad: _bad, ...facts } = figures;
+  const { profileInForce, isSlow, isBad, ...facts } = figures;
   return facts;
 }

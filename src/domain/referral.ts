@@ -11,24 +11,26 @@ export function spansByReferrer(
 ): ReadonlyMap<string, readonly ReferralSpan[]> {
   const spans = new Map<string, ReferralSpan[]>();
   if (!namesReferrer(order)) return spans;
-  let open: { referrer: string; at: Instant; from: Instant } | null = null;
+  const open: { referrer: string; at: Instant; from: Instant }[] = [];
   const close = (until: Instant | null): void => {
-    if (open === null) return;
-    const list = spans.get(open.referrer) ?? [];
-    list.push({ at: open.at, from: open.from, until });
-    spans.set(open.referrer, list);
-    open = null;
+    const ended = open.pop();
+    if (ended === undefined) return;
+    const list = spans.get(ended.referrer) ?? [];
+    list.push({ at: ended.at, from: ended.from, until });
+    spans.set(ended.referrer, list);
   };
   for (const at of instantsOf(order)) {
     const version = versionAt(order.versions, at);
     const referrer = version !== undefined && standsAt(order, at) ? version.referredBy : null;
     const named = referrer === customerId ? null : referrer;
-    const now = open as { referrer: string; at: Instant } | null;
-    if (now?.referrer === named && now?.at === version?.at) continue;
-    if (now === null && named === null) continue;
+    if (named === null || version === undefined) {
+      close(instant(at));
+      continue;
+    }
+    const now = open[0];
+    if (now?.referrer === named && now.at === version.at) continue;
     close(instant(at));
-    if (named !== null && version !== undefined)
-      open = { referrer: named, at: version.at, from: instant(at) };
+    open.push({ referrer: named, at: version.at, from: instant(at) });
   }
   close(null);
   return spans;

@@ -1,6 +1,7 @@
 import { FACT_TOPICS, type CustomerEvent, type FactTopic } from "../domain/events.ts";
 import type { Instant } from "../shared/instant.ts";
-import type { Decoded, Decoder, Offsets, ShardLog, SourceRecord } from "./ports.ts";
+import type { Decoded } from "../domain/accept.ts";
+import type { Decoder, Offsets, ShardLog, SourceRecord } from "./ports.ts";
 
 /** A record with what it was decoded to. */
 export interface MergedRecord {

@@ -1,6 +1,7 @@
 import type { CustomerSegment, SegmentChange } from "../domain/change.ts";
 import type { CustomerState } from "../domain/customer-state.ts";
-import type { CustomerEvent, DeadLetterReason, FactTopic, Referral } from "../domain/events.ts";
+import type { Decoded } from "../domain/accept.ts";
+import type { DeadLetterReason, FactTopic, Referral } from "../domain/events.ts";
 import type { Instant } from "../shared/instant.ts";
 
 /** The wall clock. Only the pipeline asks it; the domain is told. */
@@ -25,10 +26,6 @@ export interface SourceRecord {
   /** Set by logs that already hold decoded facts (embedded); the decoder of that composition reads it instead of `value`. */
   readonly decoded?: Decoded;
 }
-
-export type Decoded =
-  | { readonly kind: "event"; readonly event: CustomerEvent }
-  | { readonly kind: "dead_letter"; readonly reason: DeadLetterReason; readonly detail: string };
 
 /** Bytes → event. Pure but for schema look-ups, which may wait on the registry; throws RetriableError when that is unreachable. */
 export interface Decoder {

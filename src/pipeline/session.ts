@@ -62,7 +62,7 @@ export class ShardSession {
   #policyTexts: Readonly<Record<string, string>>;
   #target: Policy;
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
-  #failure: unknown = null;
+  #failure: Error | null = null;
   #transactedAt: number;
 
   constructor(
@@ -206,7 +206,7 @@ export class ShardSession {
         this.cache.trim(batch.seq);
       },
       (error: unknown) => {
-        this.#failure = error;
+        this.#failure = error instanceof Error ? error : new Error(String(error));
         this.#inFlight = null;
       },
     );
