@@ -2,6 +2,7 @@ import type { Customer } from "./customer.ts";
 import type { CustomerEvent, DeadLetterReason } from "./events.ts";
 import { GREATEST_BASE_MINOR, toBase } from "./money.ts";
 import type { Policy } from "./policy.ts";
+import { versionAt, type Versioned } from "./versions.ts";
 
 export interface Refusal {
   readonly reason: DeadLetterReason;
@@ -46,21 +47,19 @@ function decidingInstant(
     case "orders": {
       const order = customer.order(event.orderId);
       if (order === undefined) return null;
-      return order.versions.at(-1)?.at ?? order.paid?.at ?? order.cancelled?.at ?? null;
+      return versionAt(order.versions, Infinity)?.at ?? order.paid[0]?.at ?? order.cancelled[0]?.at ?? null;
     }
     case "inquiries":
-      return (
-        customer.state.inquiries.find(({ inquiryId }) => inquiryId === event.inquiryId)?.versions.at(-1)
-          ?.at ?? null
-      );
+      return instantOf(customer.state.inquiries.find(({ inquiryId }) => inquiryId === event.inquiryId));
     case "surveys":
-      return (
-        customer.state.surveys.find(({ surveyId }) => surveyId === event.surveyId)?.versions.at(-1)?.at ??
-        null
-      );
+      return instantOf(customer.state.surveys.find(({ surveyId }) => surveyId === event.surveyId));
     case "customers":
       return null;
   }
+}
+
+function instantOf(fact: { readonly versions: readonly Versioned[] } | undefined): number | null {
+  return fact === undefined ? null : (versionAt(fact.versions, Infinity)?.at ?? null);
 }
 
 function moneyRefusal(event: Exclude<CustomerEvent, { topic: "referrals" }>, policy: Policy): Refusal | null {

@@ -30,14 +30,15 @@ export function contributionAt(
 ): Contribution | null {
   const version = versionAt(order.versions, at);
   if (version === undefined || version.amountMinor <= 0) return null;
-  if (order.cancelled !== null && order.cancelled.at <= at) return null;
+  const cancelledAt = order.cancelled[0]?.at;
+  if (cancelledAt !== undefined && cancelledAt <= at) return null;
   let refunded = 0;
   for (const refund of order.refunds) refunded += versionAt(refund.versions, at)?.amountMinor ?? 0;
   if (refunded >= version.amountMinor) return null;
   const { currency } = version;
   const base = (amountMinor: number): number => toBase(policy, amountMinor, currency, version.at) ?? 0;
   const gross = base(version.amountMinor);
-  const isPaid = order.paid !== null && order.paid.at <= at;
+  const paidAt = order.paid[0]?.at;
   return {
     order,
     at: version.at,
@@ -49,8 +50,8 @@ export function contributionAt(
     categories: version.categories,
     dueAt: version.dueAt,
     lateMs:
-      version.dueAt !== null && isPaid && order.paid !== null
-        ? Math.max(0, order.paid.at - version.dueAt)
+      version.dueAt !== null && paidAt !== undefined && paidAt <= at
+        ? Math.max(0, paidAt - version.dueAt)
         : null,
   };
 }

@@ -7,8 +7,7 @@ import type { InquiryKind, ReferralSpan } from "./events.ts";
  * What is kept of a customer: facts, not sums. Plain data, so that any codec can store it; the running figures that make
  * an in-order event cheap are rebuilt from it on load (see customer.ts).
  *
- * Versions of one fact (S2.1) form a *staircase*: only those are kept that no other version beats with an `at` that is not
- * later; ascending by `at`, which is then also ascending by (revision, at, eventId). Almost always there is just one.
+ * Of each fact all versions are kept (S2.1), ascending by (at, eventId); almost always there is just one.
  */
 export interface CustomerState {
   readonly customerId: string;
@@ -73,8 +72,9 @@ export interface OrderFact {
   readonly orderId: string;
   /** PLACED; empty while only payments, cancellations or refunds are known. */
   versions: OrderVersion[];
-  paid: Closing | null;
-  cancelled: Closing | null;
+  /** Ascending by (at, eventId): the first one counts. */
+  paid: Closing[];
+  cancelled: Closing[];
   refunds: RefundFact[];
   page: number;
 }

@@ -86,8 +86,8 @@ export class Customer {
     const order: OrderFact = {
       orderId,
       versions: [],
-      paid: null,
-      cancelled: null,
+      paid: [],
+      cancelled: [],
       refunds: [],
       page: state.tailPage,
     };

@@ -37,31 +37,29 @@ export function eraseFacts(customer: Customer, at: Instant): ReferralUpdate[] {
 
 function eraseFromOrder(order: OrderFact, at: Instant): void {
   order.versions = order.versions.filter((version) => version.at > at);
-  if (order.paid !== null && order.paid.at <= at) order.paid = null;
-  if (order.cancelled !== null && order.cancelled.at <= at) order.cancelled = null;
+  order.paid = order.paid.filter((closing) => closing.at > at);
+  order.cancelled = order.cancelled.filter((closing) => closing.at > at);
   for (const refund of order.refunds) refund.versions = refund.versions.filter((version) => version.at > at);
   order.refunds = order.refunds.filter(({ versions }) => versions.length > 0);
 }
 
-function hasContent(order: OrderFact): boolean {
-  return (
-    order.versions.length > 0 || order.paid !== null || order.cancelled !== null || order.refunds.length > 0
-  );
+function hasContent({ versions, paid, cancelled, refunds }: OrderFact): boolean {
+  return versions.length + paid.length + cancelled.length + refunds.length > 0;
 }
 
 function newestOf(state: CustomerState): Instant | null {
   let newest = -Infinity;
+  const consider = (dated: readonly { readonly at: number }[]): void => {
+    newest = Math.max(newest, dated.at(-1)?.at ?? -Infinity);
+  };
   for (const { versions, paid, cancelled, refunds } of state.orders) {
-    newest = Math.max(
-      newest,
-      versions.at(-1)?.at ?? -Infinity,
-      paid?.at ?? -Infinity,
-      cancelled?.at ?? -Infinity,
-    );
-    for (const refund of refunds) newest = Math.max(newest, refund.versions.at(-1)?.at ?? -Infinity);
+    consider(versions);
+    consider(paid);
+    consider(cancelled);
+    for (const refund of refunds) consider(refund.versions);
   }
-  for (const { versions } of state.inquiries) newest = Math.max(newest, versions.at(-1)?.at ?? -Infinity);
-  for (const { versions } of state.surveys) newest = Math.max(newest, versions.at(-1)?.at ?? -Infinity);
-  newest = Math.max(newest, state.register.at(-1)?.at ?? -Infinity);
+  for (const { versions } of state.inquiries) consider(versions);
+  for (const { versions } of state.surveys) consider(versions);
+  consider(state.register);
   return newest === -Infinity ? null : instant(newest);
 }

@@ -47,7 +47,7 @@ export function figuresOf(window: Window, accountSince: number | null): Figures 
     isBad: isLaterThan(window, profile.payment.badDays),
     overdue: isOverdue(window, profile),
     referrals: referralsIn(window),
-    interest: (lastInterestAt(window) ?? -Infinity) > at - profile.interestMs,
+    interest: firstInterestAfter(window, at - profile.interestMs) !== null,
     fit: ledger.fit,
     canBuy: ledger.canBuy,
     seasonal: lapse?.seasonal ?? false,
@@ -56,10 +56,10 @@ export function figuresOf(window: Window, accountSince: number | null): Figures 
   };
 }
 
-/** The last inquiry that shows interest (S3.9); null: none. */
-export function lastInterestAt(window: Window): number | null {
+/** The first inquiry that shows interest after an instant (S3.9); null: none. */
+export function firstInterestAfter(window: Window, after: number): number | null {
   const { inquiries } = window.ledger;
-  for (let i = inquiries.length - 1; i >= 0; i--) {
+  for (let i = firstAfter(inquiries, after); i < inquiries.length; i++) {
     const inquiry = inquiries[i];
     if (inquiry?.isInterest === true) return inquiry.at;
   }
@@ -104,12 +104,20 @@ function isOverdue(window: Window, { payment }: Profile): boolean {
   return false;
 }
 
-/** When the next open invoice becomes overdue, if none is yet; Infinity: never. */
+/** When the next open invoice becomes overdue; Infinity: none will. */
 export function overdueAt(window: Window, { payment }: Profile): number {
-  for (const invoice of window.ledger.open) {
-    if (isSettled(window, invoice.at)) continue;
-    const at = (invoice.dueAt ?? Infinity) + payment.overdueMs;
-    return at > window.at ? at : Infinity;
+  const { open } = window.ledger;
+  let low = 0;
+  let high = open.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((open[middle]?.dueAt ?? Infinity) + payment.overdueMs <= window.at) low = middle + 1;
+    else high = middle;
+  }
+  for (; low < open.length; low++) {
+    const invoice = open[low];
+    if (invoice !== undefined && !isSettled(window, invoice.at))
+      return (invoice.dueAt ?? Infinity) + payment.overdueMs;
   }
   return Infinity;
 }

@@ -73,7 +73,7 @@ function foldFact(
   // The walker is made before the fact is merged: it must not see what has not happened yet.
   const walker = customer.walker(options.policy);
   const merged = mergeEvent(customer, event);
-  if (merged.placement !== "added") return { kind: "skip", reason: merged.placement };
+  if (merged === null) return { kind: "skip", reason: "duplicate" };
   const at = event.occurredAt;
   state.newestAt = instant(Math.max(state.newestAt ?? -Infinity, at));
   let outputs: FoldOutput[] = [];
@@ -95,7 +95,6 @@ function foldFact(
 
 /** Shows a fact that has changed to the fold. */
 function show(walker: Walker, merged: Merged, at: number): void {
-  if (merged.placement !== "added") return;
   const { ledger, window } = walker;
   switch (merged.of) {
     case "orders":
@@ -120,7 +119,7 @@ function referralsOf(
   merged: Merged,
   before: ReturnType<typeof spansByReferrer> | null,
 ): readonly ReferralUpdate[] {
-  if (event.topic !== "orders" || merged.placement !== "added" || merged.of !== "orders") return [];
+  if (event.topic !== "orders" || merged.of !== "orders") return [];
   const after = spansByReferrer(merged.fact, customer.state.customerId);
   if (after.size === 0 && (before === null || before.size === 0)) return [];
   return referralUpdates(customer.state.customerId, event.orderId, before ?? new Map(), after);

@@ -17,8 +17,8 @@ function actionsOf(state: CustomerState): Action[] {
   const actions: Action[] = [];
   for (const fact of state.orders) {
     for (const { at, eventId } of fact.versions) actions.push({ at, eventId, topic: "orders", fact });
-    if (fact.paid !== null) actions.push({ ...fact.paid, topic: "orders", fact });
-    if (fact.cancelled !== null) actions.push({ ...fact.cancelled, topic: "orders", fact });
+    for (const { at, eventId } of fact.paid) actions.push({ at, eventId, topic: "orders", fact });
+    for (const { at, eventId } of fact.cancelled) actions.push({ at, eventId, topic: "orders", fact });
     for (const { versions } of fact.refunds) {
       for (const { at, eventId } of versions) actions.push({ at, eventId, topic: "orders", fact });
     }

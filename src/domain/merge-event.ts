@@ -1,21 +1,20 @@
 import type { Customer } from "./customer.ts";
-import type { InquiryFact, OrderFact, RegisterRecord, SurveyFact } from "./customer-state.ts";
+import type { Closing, InquiryFact, OrderFact, RegisterRecord, SurveyFact } from "./customer-state.ts";
 import type { CustomerRecorded, Inquiry, OrderClosed, OrderPlaced, OrderRefunded, Survey } from "./events.ts";
-import { addVersion, type Placement } from "./versions.ts";
+import { addVersion } from "./versions.ts";
 
 /** The facts an event can be: those that merge by identity (S2.1), without erasures and referrals. */
 export type FactEvent = OrderPlaced | OrderClosed | OrderRefunded | Inquiry | Survey | CustomerRecorded;
 
 /** The fact an event became part of, for the fold to look at again. */
 export type Merged =
-  | { readonly placement: "added"; readonly fact: OrderFact; readonly of: "orders" }
-  | { readonly placement: "added"; readonly fact: InquiryFact; readonly of: "inquiries" }
-  | { readonly placement: "added"; readonly fact: SurveyFact; readonly of: "surveys" }
-  | { readonly placement: "added"; readonly fact: RegisterRecord; readonly of: "customers" }
-  | { readonly placement: "duplicate" | "superseded" };
+  | { readonly fact: OrderFact; readonly of: "orders" }
+  | { readonly fact: InquiryFact; readonly of: "inquiries" }
+  | { readonly fact: SurveyFact; readonly of: "surveys" }
+  | { readonly fact: RegisterRecord; readonly of: "customers" };
 
-/** Merges an event into the customer's facts. */
-export function mergeEvent(customer: Customer, event: FactEvent): Merged {
+/** Merges an event into the customer's facts; null when this very event is there already. */
+export function mergeEvent(customer: Customer, event: FactEvent): Merged | null {
   switch (event.topic) {
     case "orders":
       return mergeOrder(customer, event);
@@ -24,44 +23,34 @@ export function mergeEvent(customer: Customer, event: FactEvent): Merged {
       const known = inquiries.find(({ inquiryId }) => inquiryId === event.inquiryId);
       const fact = known ?? { inquiryId: event.inquiryId, versions: [] };
       const { occurredAt: at, revision, eventId, kind, handlingCostMinor, currency } = event;
-      const placement = addVersion(fact.versions, {
-        at,
-        revision,
-        eventId,
-        kind,
-        handlingCostMinor,
-        currency,
-      });
-      if (placement !== "added") return { placement };
+      if (!addVersion(fact.versions, { at, revision, eventId, kind, handlingCostMinor, currency }))
+        return null;
       if (known === undefined) inquiries.push(fact);
-      return { placement, fact, of: "inquiries" };
+      return { fact, of: "inquiries" };
     }
     case "surveys": {
       const { surveys } = customer.state;
       const known = surveys.find(({ surveyId }) => surveyId === event.surveyId);
       const fact = known ?? { surveyId: event.surveyId, versions: [] };
       const { occurredAt: at, revision, eventId, score } = event;
-      const placement = addVersion(fact.versions, { at, revision, eventId, score });
-      if (placement !== "added") return { placement };
+      if (!addVersion(fact.versions, { at, revision, eventId, score })) return null;
       if (known === undefined) surveys.push(fact);
-      return { placement, fact, of: "surveys" };
+      return { fact, of: "surveys" };
     }
     case "customers":
       return mergeRecord(customer, event);
   }
 }
 
-function mergeOrder(customer: Customer, event: OrderPlaced | OrderClosed | OrderRefunded): Merged {
+function mergeOrder(customer: Customer, event: OrderPlaced | OrderClosed | OrderRefunded): Merged | null {
   const known = customer.order(event.orderId);
-  const tailPage = customer.state.tailPage;
   const fact = known ?? customer.addOrder(event.orderId);
-  const placement = placeOrder(fact, event);
-  if (placement !== "added") return { placement };
-  if (known !== undefined && fact.page < tailPage) customer.markChanged(fact.page);
-  return { placement, fact, of: "orders" };
+  if (!placeOrder(fact, event)) return null;
+  if (fact.page < customer.state.tailPage) customer.markChanged(fact.page);
+  return { fact, of: "orders" };
 }
 
-function placeOrder(order: OrderFact, event: OrderPlaced | OrderClosed | OrderRefunded): Placement {
+function placeOrder(order: OrderFact, event: OrderPlaced | OrderClosed | OrderRefunded): boolean {
   const { occurredAt: at, revision, eventId } = event;
   switch (event.kind) {
     case "PLACED": {
@@ -80,40 +69,45 @@ function placeOrder(order: OrderFact, event: OrderPlaced | OrderClosed | OrderRe
       });
     }
     case "PAID":
-    case "CANCELLED": {
-      const known = event.kind === "PAID" ? order.paid : order.cancelled;
-      if (known !== null) {
-        if (known.at === at && known.eventId === eventId) return "duplicate";
-        if (known.at < at || (known.at === at && known.eventId < eventId)) return "superseded";
-      }
-      if (event.kind === "PAID") order.paid = { at, eventId };
-      else order.cancelled = { at, eventId };
-      return "added";
-    }
+      return addClosing(order.paid, { at, eventId });
+    case "CANCELLED":
+      return addClosing(order.cancelled, { at, eventId });
     case "REFUNDED": {
       const known = order.refunds.find(({ refundId }) => refundId === event.refundId);
       const refund = known ?? { refundId: event.refundId, versions: [] };
-      const placement = addVersion(refund.versions, {
-        at,
-        revision,
-        eventId,
-        amountMinor: event.amountMinor,
-      });
-      if (placement === "added" && known === undefined) order.refunds.push(refund);
-      return placement;
+      if (!addVersion(refund.versions, { at, revision, eventId, amountMinor: event.amountMinor }))
+        return false;
+      if (known === undefined) order.refunds.push(refund);
+      return true;
     }
   }
 }
 
-/** Register events are kept whole: a later one may be removed from under them only by an erasure (S2.2). */
-function mergeRecord(customer: Customer, event: CustomerRecorded): Merged {
+function addClosing(closings: Closing[], added: Closing): boolean {
+  if (closings.some(({ at, eventId }) => at === added.at && eventId === added.eventId)) return false;
+  let index = closings.length;
+  for (; index > 0; index--) {
+    const before = closings[index - 1];
+    if (
+      before === undefined ||
+      before.at < added.at ||
+      (before.at === added.at && before.eventId < added.eventId)
+    )
+      break;
+  }
+  closings.splice(index, 0, added);
+  return true;
+}
+
+/** Register events are kept whole (S2.2). */
+function mergeRecord(customer: Customer, event: CustomerRecorded): Merged | null {
   const { register } = customer.state;
   let index = register.length;
   while (index > 0) {
     const before = register[index - 1];
     if (before === undefined || before.at < event.occurredAt) break;
     if (before.at === event.occurredAt) {
-      if (before.eventId === event.eventId) return { placement: "duplicate" };
+      if (before.eventId === event.eventId) return null;
       if (before.eventId < event.eventId) break;
     }
     index--;
@@ -125,5 +119,5 @@ function mergeRecord(customer: Customer, event: CustomerRecorded): Merged {
     attributes: Object.entries(event.attributes).sort(([a], [b]) => (a < b ? -1 : 1)),
   };
   register.splice(index, 0, fact);
-  return { placement: "added", fact, of: "customers" };
+  return { fact, of: "customers" };
 }

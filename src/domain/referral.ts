@@ -43,7 +43,7 @@ function namesReferrer(order: OrderFact): boolean {
 function instantsOf(order: OrderFact): number[] {
   const instants = new Set<number>();
   for (const { at } of order.versions) instants.add(at);
-  if (order.cancelled !== null) instants.add(order.cancelled.at);
+  for (const { at } of order.cancelled) instants.add(at);
   for (const { versions } of order.refunds) for (const { at } of versions) instants.add(at);
   return [...instants].sort((a, b) => a - b);
 }
@@ -52,7 +52,7 @@ function instantsOf(order: OrderFact): number[] {
 function standsAt(order: OrderFact, at: number): boolean {
   const version = versionAt(order.versions, at);
   if (version === undefined || version.amountMinor <= 0) return false;
-  if (order.cancelled !== null && order.cancelled.at <= at) return false;
+  if (order.cancelled.some((closing) => closing.at <= at)) return false;
   let refunded = 0;
   for (const { versions } of order.refunds) refunded += versionAt(versions, at)?.amountMinor ?? 0;
   return refunded < version.amountMinor;

@@ -4,6 +4,7 @@ import type { Customer } from "./customer.ts";
 import type { CustomerState, OrderFact, RegisterRecord } from "./customer-state.ts";
 import { walk } from "./history.ts";
 import type { Policy } from "./policy.ts";
+import { versionAt } from "./versions.ts";
 
 /** Facts are dropped at most this often: it costs a re-fold of the customer. */
 const SLACK_MS = 90 * DAY_MS;
@@ -50,8 +51,7 @@ export function forgetSettled(customer: Customer, policy: Policy): boolean {
 
 function oldestAt(state: CustomerState): number {
   let oldest = Infinity;
-  for (const { versions, paid } of state.orders)
-    oldest = Math.min(oldest, versions[0]?.at ?? paid?.at ?? Infinity);
+  for (const order of state.orders) oldest = Math.min(oldest, placedAt(order, Infinity));
   for (const { versions } of state.inquiries) oldest = Math.min(oldest, versions[0]?.at ?? Infinity);
   for (const { versions } of state.surveys) oldest = Math.min(oldest, versions[0]?.at ?? Infinity);
   return oldest;
@@ -59,8 +59,14 @@ function oldestAt(state: CustomerState): number {
 
 /** When the order counts as placed at the base; what is not placed by then counts by its closing. */
 function placedAt(order: OrderFact, baseAt: number): number {
-  const inForce = order.versions.findLast(({ at }) => at <= baseAt);
-  return inForce?.at ?? order.versions[0]?.at ?? order.paid?.at ?? order.cancelled?.at ?? -Infinity;
+  const inForce = versionAt(order.versions, baseAt) ?? order.versions[0];
+  return (
+    inForce?.at ??
+    order.paid[0]?.at ??
+    order.cancelled[0]?.at ??
+    order.refunds[0]?.versions[0]?.at ??
+    -Infinity
+  );
 }
 
 /** An old order stays while it still stands on a day that stays, by a version dated later. */

@@ -12,36 +12,32 @@ function beats(a: Versioned, b: Versioned): boolean {
   return a.eventId > b.eventId;
 }
 
-export type Placement = "added" | "duplicate" | "superseded";
-
 /**
- * Puts a version where it belongs in the staircase (see customer-state.ts), in place, and drops those it beats from its own
- * instant on. "superseded": another version, not later, beats it, so it never counts.
+ * Files a version, in place, ascending by (at, eventId). Versions that lose are kept too: an erasure may take the winner away,
+ * and a version counts from its own instant on, whenever it arrives.
+ * @returns false when this very version is there already
  */
-export function addVersion<T extends Versioned>(versions: T[], added: T): Placement {
-  for (const known of versions) {
-    if (known.at === added.at && known.revision === added.revision && known.eventId === added.eventId) {
-      return "duplicate";
-    }
-    if (known.at <= added.at && beats(known, added)) return "superseded";
+export function addVersion<T extends Versioned>(versions: T[], added: T): boolean {
+  let index = versions.length;
+  for (; index > 0; index--) {
+    const before = versions[index - 1];
+    if (before === undefined || before.at < added.at) break;
+    if (before.at > added.at) continue;
+    if (before.eventId === added.eventId && before.revision === added.revision) return false;
+    if (before.eventId < added.eventId) break;
   }
-  let kept = 0;
-  for (const known of versions) {
-    if (known.at >= added.at && beats(added, known)) continue;
-    versions[kept++] = known;
-  }
-  versions.length = kept;
-  let index = kept;
-  while (index > 0 && (versions[index - 1]?.at ?? 0) > added.at) index--;
   versions.splice(index, 0, added);
-  return "added";
+  return true;
 }
 
-/** The version in force at an instant: the last of the staircase that is not later; undefined before the first. */
+/** The version in force at an instant: of those seen by then the one that beats the others; undefined before the first. */
 export function versionAt<T extends Versioned>(versions: readonly T[], at: number): T | undefined {
-  for (let i = versions.length - 1; i >= 0; i--) {
-    const version = versions[i];
-    if (version !== undefined && version.at <= at) return version;
+  const only = versions[0];
+  if (versions.length <= 1) return only === undefined || only.at > at ? undefined : only;
+  let best: T | undefined;
+  for (const version of versions) {
+    if (version.at > at) break;
+    if (best === undefined || beats(version, best)) best = version;
   }
-  return undefined;
+  return best;
 }

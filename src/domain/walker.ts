@@ -9,7 +9,7 @@ import {
 } from "./classify.ts";
 import type { Cause, DeadlineName, EventRef, Transition } from "./change.ts";
 import type { Base, Standing } from "./customer-state.ts";
-import { figuresOf, lastInterestAt, overdueAt, type Figures } from "./figures.ts";
+import { figuresOf, firstInterestAfter, overdueAt, type Figures } from "./figures.ts";
 import { Ledger } from "./ledger.ts";
 import type { Policy } from "./policy.ts";
 import { firstAfter } from "./sorted.ts";
@@ -115,7 +115,7 @@ export class Walker {
     }
     const occasion = ledger.occasions[firstAfter(ledger.occasions, now - 2 * YEAR_MS)];
     if (occasion !== undefined) consider(occasion.at + 2 * YEAR_MS, "window-730d");
-    const interestAt = lastInterestAt(window);
+    const interestAt = firstInterestAfter(window, now - profile.interestMs);
     if (interestAt !== null) consider(interestAt + profile.interestMs, "interest");
     if (ledger.surveys.length > 0) {
       const survey = ledger.surveys[firstAfter(ledger.surveys, now - profile.surveyMs)];
