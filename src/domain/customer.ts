@@ -35,6 +35,8 @@ export function emptyState(customerId: string): CustomerState {
  */
 export class Customer {
   readonly state: CustomerState;
+  /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
+  nothingSettledBefore = -Infinity;
   #walker: Walker | null = null;
   #orders: Map<string, OrderFact> | null = null;
   #changedPages: Set<number> | null = null;

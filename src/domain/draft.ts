@@ -1,4 +1,4 @@
-import { v5 } from "uuid";
+import { parse, v5 } from "uuid";
 import { instant, type Instant } from "../shared/instant.ts";
 import type { Classification } from "./classification.ts";
 import type { Cause, ChangeDraft, Next } from "./change.ts";
@@ -8,7 +8,8 @@ import { changedAxes, reasonsFor } from "./reasons.ts";
 import type { Walker } from "./walker.ts";
 
 /** The name space of change ids (S8): a fixed, arbitrary UUID. */
-const CHANGE_NAMESPACE = "6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44";
+const CHANGE_NAMESPACE = parse("6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44");
+const UTF8 = new TextEncoder();
 
 /** Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). */
 export function changeIdOf(
@@ -20,10 +21,8 @@ export function changeIdOf(
 ): string {
   const ref =
     cause.ref === null || typeof cause.ref === "string" ? cause.ref : [cause.ref.topic, cause.ref.eventId];
-  return v5(
-    JSON.stringify([customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)]),
-    CHANGE_NAMESPACE,
-  );
+  const name = JSON.stringify([customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)]);
+  return v5(UTF8.encode(name), CHANGE_NAMESPACE);
 }
 
 function listed(classification: Classification | null): unknown {

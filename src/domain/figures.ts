@@ -133,6 +133,30 @@ function referralsIn(window: Window): number {
 
 /** The figures as they are told to others: without what only rules need. */
 export function factsOf(figures: Figures): Facts {
-  const { profileInForce, isSlow, isBad, ...facts } = figures;
-  return facts;
+  return {
+    profile: figures.profile,
+    occasionsEver: figures.occasionsEver,
+    occasions365: figures.occasions365,
+    occasions730: figures.occasions730,
+    occasionsPriorYear: figures.occasionsPriorYear,
+    span365Ms: figures.span365Ms,
+    firstOccasionAt: figures.firstOccasionAt,
+    lastOccasionAt: figures.lastOccasionAt,
+    revenueMinor: figures.revenueMinor,
+    costMinor: figures.costMinor,
+    profitMinor: figures.profitMinor,
+    units: figures.units,
+    categories: figures.categories,
+    survey: figures.survey,
+    promoterInWindow: figures.promoterInWindow,
+    dbtDays: figures.dbtDays,
+    overdue: figures.overdue,
+    referrals: figures.referrals,
+    interest: figures.interest,
+    fit: figures.fit,
+    canBuy: figures.canBuy,
+    seasonal: figures.seasonal,
+    lapseAt: figures.lapseAt,
+    accountSince: figures.accountSince,
+  };
 }

@@ -74,6 +74,8 @@ function seasonOf(occasions: readonly DatedOccasion[], reach: number): number | 
     if (occasion === undefined || occasion.at <= reach) break;
     months.push(occasion.month);
   }
+  // The same season of two years is at least ten months apart (February of one, December of the other).
+  if ((months[0] ?? 0) - (months.at(-1) ?? 0) < 10) return null;
   const perMonth = new Array<number>(12).fill(0);
   for (const month of months) perMonth[month % 12] = (perMonth[month % 12] ?? 0) + 1;
   let best: number | null = null;

@@ -17,9 +17,10 @@ const SLACK_MS = 90 * DAY_MS;
 export function forgetSettled(customer: Customer, policy: Policy): boolean {
   const { state } = customer;
   const { newestAt } = state;
-  if (newestAt === null) return false;
+  if (newestAt === null || newestAt < customer.nothingSettledBefore) return false;
+  customer.nothingSettledBefore = oldestAt(state) + 2 * policy.horizonMs + SLACK_MS;
+  if (newestAt < customer.nothingSettledBefore) return false;
   const baseAt = newestAt - policy.horizonMs;
-  if (oldestAt(state) >= baseAt - policy.horizonMs - SLACK_MS) return false;
 
   const walker = walk(state, policy, baseAt, () => undefined);
   const { ledger } = walker;
