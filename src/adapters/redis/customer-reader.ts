@@ -1,0 +1,149 @@
+import { RefusedError, RetriableError } from "../../pipeline/errors.ts";
+import type { StateCodec, StoredCustomer } from "../../pipeline/ports.ts";
+import type { RedisConnection } from "./connection.ts";
+import { chunkField, type ShardKeys } from "./keys.ts";
+import { asArray, asBuffers } from "./replies.ts";
+import { SCRIPTS } from "./script.ts";
+
+/** Customers asked for in one command, so that none holds the server for more than about a millisecond. */
+const CUSTOMERS_PER_COMMAND = 4000;
+/** Customers with pages, and pages, in one script; Lua unpacks fewer than 8000 values. */
+const HEAVY_PER_SCRIPT = 500;
+const PAGES_PER_SCRIPT = 1000;
+/** So often a customer's pages may change under a reader before it gives up for now. */
+const ATTEMPTS = 5;
+
+const NO_CHUNKS: ReadonlyMap<number, Uint8Array> = new Map();
+
+export type PagesOf = StateCodec["pages"];
+
+interface Heavy {
+  readonly index: number;
+  readonly customerId: string;
+  readonly head: Buffer;
+  readonly pages: readonly [first: number, tail: number];
+}
+
+/** Reads states of a shard: heads first; then, of those that have pages, head and pages anew as of one moment. */
+export class CustomerReader {
+  readonly #redis: RedisConnection;
+  readonly #pages: PagesOf;
+
+  constructor(redis: RedisConnection, pages: PagesOf) {
+    this.#redis = redis;
+    this.#pages = pages;
+  }
+
+  async heads(keys: ShardKeys, customerIds: readonly string[]): Promise<(Buffer | null)[]> {
+    const replies: Promise<unknown>[] = [];
+    for (let i = 0; i < customerIds.length; i += CUSTOMERS_PER_COMMAND) {
+      const ids = customerIds.slice(i, i + CUSTOMERS_PER_COMMAND);
+      replies.push(this.#redis.command("reading customers", "HMGET", keys.states, ...ids));
+    }
+    return (await Promise.all(replies)).flatMap((reply) => asBuffers(reply, "the heads of customers"));
+  }
+
+  async read(keys: ShardKeys, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
+    const stored: (StoredCustomer | null)[] = new Array<StoredCustomer | null>(customerIds.length);
+    let heavy: Heavy[] = [];
+    const sort = (index: number, customerId: string, head: Buffer | null): void => {
+      const pages = head === null ? null : this.#pages(head);
+      stored[index] = head === null ? null : { head, chunks: NO_CHUNKS };
+      if (head !== null && pages !== null && pages[0] < pages[1])
+        heavy.push({ index, customerId, head, pages });
+    };
+    const heads = await this.heads(keys, customerIds);
+    for (const [index, customerId] of customerIds.entries()) sort(index, customerId, heads[index] ?? null);
+
+    for (let attempt = 1; heavy.length > 0; attempt++) {
+      if (attempt > ATTEMPTS) {
+        throw new RetriableError("STATE_MOVED", "a customer's state changed faster than it could be read");
+      }
+      const asked = heavy;
+      heavy = [];
+      for (const group of groupsOf(asked)) {
+        const found = await this.#readPages(keys, group);
+        for (const [i, customer] of group.entries()) {
+          const now = found[i] ?? null;
+          // The head says which pages there are: if it is another one by now, ask again by that one.
+          if (now?.head.equals(customer.head) === true) stored[customer.index] = now;
+          else sort(customer.index, customer.customerId, now?.head ?? null);
+        }
+      }
+    }
+    return stored;
+  }
+
+  /** Pages [first, tail) that the heads of these customers say there are. */
+  async pagesOf(
+    keys: ShardKeys,
+    customerIds: readonly string[],
+  ): Promise<(readonly [customerId: string, page: number])[]> {
+    const heads = await this.heads(keys, customerIds);
+    return customerIds.flatMap((customerId, i) => {
+      const head = heads[i] ?? null;
+      return head === null ? [] : pageNumbers(this.#pages(head)).map((page) => [customerId, page] as const);
+    });
+  }
+
+  async #readPages(
+    keys: ShardKeys,
+    group: readonly Heavy[],
+  ): Promise<({ head: Buffer; chunks: ReadonlyMap<number, Uint8Array> } | null)[]> {
+    const fields = group.flatMap(({ customerId, pages }) =>
+      pageNumbers(pages).map((page) => chunkField(customerId, page)),
+    );
+    const args = [group.length, ...group.map(({ customerId }) => customerId), ...fields];
+    const reply = await this.#redis.script(
+      "reading pages of customers",
+      SCRIPTS.pages,
+      [keys.states, keys.chunks],
+      args,
+    );
+    const [headsReply, pagesReply] = asArray(reply, "the pages of customers");
+    const heads = asBuffers(headsReply, "the pages of customers");
+    const bytes = asBuffers(pagesReply, "the pages of customers");
+    let next = 0;
+    return group.map((customer, i) => {
+      const numbers = pageNumbers(customer.pages);
+      const found = bytes.slice(next, (next += numbers.length));
+      const head = heads[i] ?? null;
+      if (head === null) return null;
+      const chunks = new Map<number, Uint8Array>();
+      for (const [j, page] of numbers.entries()) {
+        const chunk = found[j] ?? null;
+        if (chunk !== null) chunks.set(page, chunk);
+        else if (head.equals(customer.head)) throw missingPage(keys, page);
+      }
+      return { head, chunks };
+    });
+  }
+}
+
+function missingPage(keys: ShardKeys, page: number): RefusedError {
+  return new RefusedError(
+    "STATE_DAMAGED",
+    `page ${page} of a customer is missing in ${keys.chunks}: something else deleted it. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
+  );
+}
+
+function pageNumbers([first, tail]: readonly [number, number]): number[] {
+  return Array.from({ length: Math.max(0, tail - first) }, (_, i) => first + i);
+}
+
+/** Cuts the customers into groups within the limits of one script; one customer with more pages goes alone. */
+function* groupsOf(customers: readonly Heavy[]): Iterable<readonly Heavy[]> {
+  let group: Heavy[] = [];
+  let pages = 0;
+  for (const customer of customers) {
+    const count = customer.pages[1] - customer.pages[0];
+    if (group.length > 0 && (group.length >= HEAVY_PER_SCRIPT || pages + count > PAGES_PER_SCRIPT)) {
+      yield group;
+      group = [];
+      pages = 0;
+    }
+    group.push(customer);
+    pages += count;
+  }
+  if (group.length > 0) yield group;
+}

@@ -1,0 +1,54 @@
+import { RefusedError, RetriableError } from "../../pipeline/errors.ts";
+
+/** First words of Redis replies that pass by themselves or by an operator's hand; the shard waits and acquires again. */
+const PASSING = new Set([
+  "LOADING",
+  "READONLY",
+  "MASTERDOWN",
+  "NOREPLICAS",
+  "MISCONF",
+  "OOM",
+  "BUSY",
+  "TRYAGAIN",
+  "CLUSTERDOWN",
+  "MOVED",
+  "ASK",
+  "UNBLOCKED",
+]);
+const DENIED = new Set(["NOAUTH", "WRONGPASS", "NOPERM"]);
+
+/**
+ * Names what went wrong with a command. Without an answer (connection, time-out) nobody knows whether it was done:
+ * retriable, and whoever sent it acquires the shard again (A4). An answer that means neither trouble nor a
+ * wrong set-up is a bug: it comes back as a plain Error.
+ */
+export function redisError(doing: string, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error) || cause.name !== "ReplyError") {
+    const isTimeout = message.includes("timed out") || message.includes("Socket timeout");
+    return new RetriableError(
+      isTimeout ? "REDIS_TIMEOUT" : "REDIS_UNREACHABLE",
+      `Redis did not answer while ${doing}: ${message}`,
+      cause,
+    );
+  }
+  const [word = ""] = message.replace(/^ERR /, "").split(" ", 1);
+  if (PASSING.has(word) || message.includes("max number of clients")) {
+    return new RetriableError("REDIS_UNAVAILABLE", `Redis can't serve ${doing} now: ${message}`, cause);
+  }
+  if (DENIED.has(word)) {
+    return new RefusedError(
+      "REDIS_DENIED",
+      `Redis denies ${doing}: ${message}. Check user, password and ACL: the scripting, hash and sorted set commands and INFO are needed`,
+      cause,
+    );
+  }
+  if (word === "WRONGTYPE") {
+    return new RefusedError(
+      "REDIS_KEYS_TAKEN",
+      `Redis holds something else under the keys of this shard (${doing}: ${message}). Nothing was written. Use another application id, or remove what stands there`,
+      cause,
+    );
+  }
+  return new Error(`Redis refused ${doing}: ${message}`, { cause });
+}

@@ -1,0 +1,178 @@
+import type { Logger } from "../../pipeline/options.ts";
+import type { StateCommit, StateCommitResult, StateStore, StoredCustomer } from "../../pipeline/ports.ts";
+import { instant, type Instant } from "../../shared/instant.ts";
+import { commitArguments } from "./commit-arguments.ts";
+import { RedisConnection } from "./connection.ts";
+import { CustomerPass } from "./customer-pass.ts";
+import { CustomerReader, type PagesOf } from "./customer-reader.ts";
+import type { RedisEndpoint } from "./endpoint.ts";
+import { shardKeys, type ShardKeys } from "./keys.ts";
+import { asAcquired, asArray, asBuffers, asCommitResult, asText } from "./replies.ts";
+import { SCRIPTS } from "./script.ts";
+import { checkServer } from "./server-check.ts";
+
+/** Buckets that one step of a walk over all customers looks at: under a millisecond of the server's time. */
+const SCAN_COUNT = 1000;
+
+export interface RedisStateStoreOptions extends RedisEndpoint {
+  /** Names the keys: letters, digits, dots, underscores, hyphens. */
+  readonly applicationId: string;
+  /** Which pages a head says there are (StateCodec.pages): the store does not know the format. */
+  readonly pages: PagesOf;
+  readonly logger: Logger;
+}
+
+export interface RedisStateStore extends StateStore {
+  /**
+   * To be called once before the first shard is acquired: refuses a server on which states could be lost one by one (A7).
+   * @throws RefusedError, or RetriableError when the server can't be reached
+   */
+  check(): Promise<void>;
+}
+
+/**
+ * States, deadlines and marks in Redis (A7): per shard four keys under one hash tag; commits are one script each. Every
+ * method may throw RetriableError (no answer: it may have been done or not) or RefusedError.
+ */
+export function createRedisStateStore(options: RedisStateStoreOptions): RedisStateStore {
+  return new Store(options);
+}
+
+class Store implements RedisStateStore {
+  readonly #redis: RedisConnection;
+  readonly #reader: CustomerReader;
+  readonly #applicationId: string;
+  readonly #isCluster: boolean;
+  readonly #keys = new Map<number, ShardKeys>();
+  readonly #passes = new Map<number, CustomerPass>();
+
+  constructor(options: RedisStateStoreOptions) {
+    this.#applicationId = options.applicationId;
+    this.#isCluster = options.cluster === true;
+    this.#keysOf(0);
+    this.#redis = new RedisConnection(options, options.logger);
+    this.#reader = new CustomerReader(this.#redis, options.pages);
+  }
+
+  async check(): Promise<void> {
+    for (const { server, text } of await this.#redis.info()) checkServer(server, text, this.#isCluster);
+  }
+
+  async acquire(shard: number): ReturnType<StateStore["acquire"]> {
+    this.#passes.delete(shard);
+    const { marks } = this.#keysOf(shard);
+    const reply = await this.#redis.script(`acquiring shard ${shard}`, SCRIPTS.acquire, [marks], []);
+    return asAcquired(shard, reply);
+  }
+
+  async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
+    return this.#reader.read(this.#keysOf(shard), customerIds);
+  }
+
+  async commit(shard: number, commit: StateCommit): Promise<StateCommitResult> {
+    const keys = this.#keysOf(shard);
+    const deleted = commit.writes.filter(({ head }) => head === null).map(({ customerId }) => customerId);
+    // Which pages go with a deleted customer only its head tells. If somebody else wrote since, the script refuses.
+    const dropped = deleted.length === 0 ? [] : await this.#reader.pagesOf(keys, deleted);
+    const args = commitArguments(commit, dropped);
+    const { marks, states, chunks, deadlines } = keys;
+    const reply = await this.#redis.script(
+      `committing seq ${commit.marks.seq} of shard ${shard}`,
+      SCRIPTS.commit,
+      [marks, states, chunks, deadlines],
+      args,
+    );
+    this.#endPassIfChanged(shard, commit);
+    return asCommitResult(reply);
+  }
+
+  async clear(shard: number, epoch: number): Promise<StateCommitResult> {
+    this.#passes.delete(shard);
+    const { marks, states, chunks, deadlines } = this.#keysOf(shard);
+    const keys = [marks, states, chunks, deadlines];
+    return asCommitResult(await this.#redis.script(`clearing shard ${shard}`, SCRIPTS.clear, keys, [epoch]));
+  }
+
+  async due(
+    shard: number,
+    upTo: Instant,
+    limit: number,
+  ): Promise<{ readonly customerId: string; readonly at: Instant }[]> {
+    const { deadlines } = this.#keysOf(shard);
+    const range = ["-inf", upTo, "WITHSCORES", "LIMIT", 0, limit];
+    const reply = await this.#redis.command("looking for deadlines", "ZRANGEBYSCORE", deadlines, ...range);
+    const found = asBuffers(reply, "deadlines");
+    const due: { customerId: string; at: Instant }[] = [];
+    for (let i = 0; i + 1 < found.length; i += 2) {
+      due.push({ customerId: asText(found[i], "deadlines"), at: asInstant(found[i + 1]) });
+    }
+    return due;
+  }
+
+  async nextDue(shard: number): Promise<Instant | null> {
+    const { deadlines } = this.#keysOf(shard);
+    const reply = await this.#redis.command("looking for deadlines", "ZRANGE", deadlines, 0, 0, "WITHSCORES");
+    const [, score] = asArray(reply, "deadlines");
+    return score === undefined ? null : asInstant(score);
+  }
+
+  /**
+   * The first page of a walk scans all ids of the shard in steps (a million: 1 to 2 s, spread over a thousand scripts) and
+   * keeps them sorted in memory until the last page, or until a commit of this process adds or deletes a customer.
+   */
+  async customers(shard: number, after: string, limit: number): Promise<string[]> {
+    if (limit <= 0) return [];
+    let pass = this.#passes.get(shard);
+    if (pass?.continues(after) !== true) {
+      pass = new CustomerPass(await this.#scan(shard));
+      this.#passes.set(shard, pass);
+    }
+    const page = pass.page(after, limit);
+    if (page.length < limit) this.#passes.delete(shard);
+    return page;
+  }
+
+  async close(): Promise<void> {
+    this.#passes.clear();
+    await this.#redis.close();
+  }
+
+  async #scan(shard: number): Promise<Set<string>> {
+    const { states } = this.#keysOf(shard);
+    const ids = new Set<string>();
+    let cursor = "0";
+    do {
+      const reply = await this.#redis.script(
+        "listing customers",
+        SCRIPTS.customers,
+        [states],
+        [cursor, SCAN_COUNT],
+      );
+      const [next, found] = asArray(reply, "a list of customers");
+      for (const id of asArray(found, "a list of customers")) ids.add(asText(id, "a list of customers"));
+      cursor = asText(next, "a list of customers");
+    } while (cursor !== "0");
+    return ids;
+  }
+
+  #endPassIfChanged(shard: number, commit: StateCommit): void {
+    const pass = this.#passes.get(shard);
+    if (pass === undefined) return;
+    const isSame = commit.writes.every(({ customerId, head }) => pass.holds(customerId) === (head !== null));
+    if (!isSame) this.#passes.delete(shard);
+  }
+
+  #keysOf(shard: number): ShardKeys {
+    let keys = this.#keys.get(shard);
+    if (keys === undefined) {
+      keys = shardKeys(this.#applicationId, shard);
+      this.#keys.set(shard, keys);
+    }
+    return keys;
+  }
+}
+
+/** A score as Redis prints it: a whole number of milliseconds is exact in a double. */
+function asInstant(score: unknown): Instant {
+  return instant(Number(asText(score, "deadlines")));
+}
