@@ -1,0 +1,113 @@
+import type { Resolver, Type } from "avsc";
+import { acceptEvent, type Decoded } from "../../domain/accept.ts";
+import type { FactTopic } from "../../domain/events.ts";
+import { ClientelaError } from "../../pipeline/errors.ts";
+import type { Decoder, SourceRecord } from "../../pipeline/ports.ts";
+import type { SchemaSource } from "./registry.ts";
+import { ownType, parseType } from "./schemas.ts";
+
+/** Confluent framing: this byte, the schema id as four bytes, big-endian, then the Avro body. */
+const MAGIC = 0;
+const PREFIX_BYTES = 5;
+/** Header of producers that keep the body bare: MAGIC and the id; or 1 and a GUID, which no look-up here can resolve. */
+const ID_HEADER = "__value_schema_id";
+/** An id that the registry does not know is asked for again after this long. */
+const UNKNOWN_ID_MS = 10_000;
+
+interface Reading {
+  readonly writer: Type;
+  readonly resolver: Resolver;
+}
+
+interface Framed {
+  readonly id: number;
+  readonly body: Buffer;
+}
+
+/**
+ * Decodes fact records in Confluent framing, whatever compatible version they were written with. Resolvers are cached by (writer
+ * id, topic), so that a known schema is decoded at once, without a promise. Garbage comes back as a dead letter; only a
+ * registry that can't be asked throws (RetriableError).
+ */
+export function createAvroDecoder(registry: SchemaSource): Decoder {
+  const readings = new Map<FactTopic, Map<number, Reading>>();
+  const unknown = new Map<number, number>();
+
+  const learn = async (record: SourceRecord, framed: Framed): Promise<Decoded> => {
+    const askedAt = unknown.get(framed.id);
+    if (askedAt !== undefined && performance.now() - askedAt < UNKNOWN_ID_MS) return unknownSchema(framed.id);
+    const text = await registry.schemaById(framed.id);
+    if (text === null) {
+      unknown.set(framed.id, performance.now());
+      return unknownSchema(framed.id);
+    }
+    unknown.delete(framed.id);
+    let reading: Reading;
+    try {
+      const writer = parseType(text);
+      reading = { writer, resolver: ownType(record.topic).createResolver(writer) };
+    } catch (error) {
+      return refused(`schema ${framed.id} can't be read as ${record.topic}: ${messageOf(error)}`);
+    }
+    const byId = readings.get(record.topic) ?? new Map<number, Reading>();
+    readings.set(record.topic, byId.set(framed.id, reading));
+    return read(record, framed, reading);
+  };
+
+  return {
+    decode(record: SourceRecord): Decoded | Promise<Decoded> {
+      const framed = frame(record);
+      if (typeof framed === "string") return refused(framed);
+      const reading = readings.get(record.topic)?.get(framed.id);
+      return reading === undefined ? learn(record, framed) : read(record, framed, reading);
+    },
+  };
+}
+
+/** Takes the schema id off the record; a text says why there is none. */
+function frame(record: SourceRecord): Framed | string {
+  const { value } = record;
+  if (value === null || value.length === 0) return "the value is empty";
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  for (const [name, header] of record.headers) {
+    if (name !== ID_HEADER) continue;
+    if (header.length === PREFIX_BYTES && header[0] === MAGIC) {
+      return {
+        id: Buffer.from(header.buffer, header.byteOffset, header.byteLength).readUInt32BE(1),
+        body: bytes,
+      };
+    }
+    return `header ${ID_HEADER} holds no schema id of four bytes`;
+  }
+  if (bytes.length < PREFIX_BYTES || bytes[0] !== MAGIC) return "the value does not begin with a schema id";
+  return { id: bytes.readUInt32BE(1), body: bytes.subarray(PREFIX_BYTES) };
+}
+
+function read(record: SourceRecord, framed: Framed, { resolver }: Reading): Decoded {
+  let raw: unknown;
+  try {
+    raw = ownType(record.topic).fromBuffer(framed.body, resolver);
+  } catch (error) {
+    if (error instanceof ClientelaError) throw error;
+    return refused(`the body is not what schema ${framed.id} says: ${messageOf(error)}`);
+  }
+  const decoded = acceptEvent(record.topic, raw);
+  if (decoded.kind === "dead_letter") return decoded;
+  const { key } = record;
+  if (key === null || Buffer.compare(key, Buffer.from(decoded.event.customerId, "utf8")) !== 0) {
+    return { kind: "dead_letter", reason: "missing_key", detail: "the record key is not the customerId" };
+  }
+  return decoded;
+}
+
+function refused(detail: string): Decoded {
+  return { kind: "dead_letter", reason: "undecodable", detail };
+}
+
+function unknownSchema(id: number): Decoded {
+  return { kind: "dead_letter", reason: "unknown_schema", detail: `the registry has no schema ${id}` };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

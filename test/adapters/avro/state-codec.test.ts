@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createStateCodec } from "../../../src/adapters/avro/state-codec.ts";
+import type { StoredCustomer } from "../../../src/pipeline/ports.ts";
+import { newCustomer, type Customer } from "../../../src/domain/customer.ts";
+import type { CustomerEvent } from "../../../src/domain/events.ts";
+import { foldEvent } from "../../../src/domain/fold.ts";
+import { instant } from "../../../src/shared/instant.ts";
+import { CUSTOMER, erasableHistory, POLICY } from "../../laws/histories.ts";
+
+const codec = createStateCodec();
+const OPTIONS = { policy: POLICY, quiet: false, forget: true };
+
+function store(customer: Customer, kept = new Map<number, Uint8Array>()): StoredCustomer {
+  const { head, chunks } = codec.encode(customer.state, customer.takeChangedPages());
+  for (const [page, bytes] of chunks) {
+    if (bytes === null) kept.delete(page);
+    else kept.set(page, bytes);
+  }
+  return { head: head!, chunks: kept };
+}
+
+function placed(i: number, fields: object = {}): CustomerEvent {
+  return {
+    topic: "orders",
+    kind: "PLACED",
+    eventId: `e${100_000 + i}`,
+    customerId: CUSTOMER,
+    occurredAt: instant(Date.UTC(2024, 0, 1) + i * 31 * 86_400_000 + i * 3_723_456),
+    orderId: `o${100_000 + i}`,
+    revision: 0,
+    amountMinor: 4990 + i,
+    currency: null,
+    costMinor: 2990,
+    units: 2,
+    categories: [],
+    dueAt: null,
+    referredBy: null,
+    ...fields,
+  };
+}
+
+describe("the state codec (A7)", () => {
+  test("any state comes back as it was", () => {
+    fc.assert(
+      fc.property(erasableHistory(900, 20), (events) => {
+        const customer = newCustomer(CUSTOMER);
+        for (const event of events) foldEvent(customer, event, null, OPTIONS);
+        fc.pre(!customer.isEmpty);
+        expect(codec.decode(CUSTOMER, store(customer))).toEqual(customer.state);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("ids of any letters come back, those that share half a surrogate pair too", () => {
+    const customer = newCustomer(CUSTOMER);
+    foldEvent(customer, placed(1, { orderId: "ä\u{1F600}", eventId: "\u{1F200}" }), null, OPTIONS);
+    foldEvent(
+      customer,
+      placed(2, { orderId: "same", eventId: "same", currency: null, referredBy: "日本" }),
+      null,
+      OPTIONS,
+    );
+    expect(codec.decode(CUSTOMER, store(customer))).toEqual(customer.state);
+  });
+
+  test("six ordinary orders take at most 210 bytes", () => {
+    const customer = newCustomer(CUSTOMER);
+    for (let i = 0; i < 6; i++) foldEvent(customer, placed(i), null, OPTIONS);
+    expect(store(customer).head.length).toBeLessThanOrEqual(210);
+  });
+
+  test("a heavy customer is written by pages: an order changes the head, an amendment its page", () => {
+    const customer = newCustomer(CUSTOMER);
+    const kept = new Map<number, Uint8Array>();
+    for (let i = 0; i < 200; i++) {
+      foldEvent(
+        customer,
+        placed(0, {
+          orderId: `o${i}`,
+          eventId: `e${i}`,
+          occurredAt: instant(Date.UTC(2024, 0, 1) + i * 3_600_000),
+        }),
+        null,
+        OPTIONS,
+      );
+    }
+    const stored = store(customer, kept);
+    expect([...stored.chunks.keys()]).toEqual([0, 1, 2]);
+    expect(codec.pages(stored.head)).toEqual([0, 3]);
+    foldEvent(
+      customer,
+      placed(0, { orderId: "new", eventId: "new", occurredAt: instant(Date.UTC(2024, 2, 1)) }),
+      null,
+      OPTIONS,
+    );
+    expect(customer.takeChangedPages().size).toBe(0);
+    foldEvent(
+      customer,
+      placed(0, { orderId: "o70", eventId: "x", revision: 1, occurredAt: instant(Date.UTC(2024, 2, 2)) }),
+      null,
+      OPTIONS,
+    );
+    expect(
+      [...codec.encode(customer.state, customer.takeChangedPages()).chunks].map(([page]) => page),
+    ).toEqual([1]);
+    expect(codec.decode(CUSTOMER, { head: stored.head, chunks: kept }).orders).toHaveLength(200);
+  });
+
+  test("damage is said, not guessed at", () => {
+    const customer = newCustomer(CUSTOMER);
+    foldEvent(customer, placed(1), null, OPTIONS);
+    const { head } = store(customer);
+    expect(() =>
+      codec.decode(CUSTOMER, { head: head.subarray(0, head.length - 3), chunks: new Map() }),
+    ).toThrow();
+    expect(() => codec.decode(CUSTOMER, { head: Buffer.from([9, 1, 2]), chunks: new Map() })).toThrow(
+      /version 9/,
+    );
+  });
+});
