@@ -1,0 +1,35 @@
+import type { StateStore } from "../../pipeline/ports.ts";
+import { ShardState } from "./shard-state.ts";
+
+/** States of all shards in this process's memory, gone with it. Never waits, never fails. */
+export function createMemoryStateStore(): StateStore {
+  const shards = new Map<number, ShardState>();
+  const of = (shard: number): ShardState => {
+    let state = shards.get(shard);
+    if (state === undefined) {
+      state = new ShardState();
+      shards.set(shard, state);
+    }
+    return state;
+  };
+  return {
+    acquire: (shard) => Promise.resolve(of(shard).acquire()),
+    read: (shard, customerIds) => Promise.resolve(of(shard).read(customerIds)),
+    commit(shard, commit) {
+      const state = of(shard);
+      const result = state.judge(commit);
+      if (result.kind === "applied") state.apply(commit);
+      return Promise.resolve(result);
+    },
+    clear(shard, epoch) {
+      const state = of(shard);
+      const result = state.judgeClear(epoch);
+      if (result.kind === "applied") state.clear();
+      return Promise.resolve(result);
+    },
+    due: (shard, upTo, limit) => Promise.resolve(of(shard).due(upTo, limit)),
+    nextDue: (shard) => Promise.resolve(of(shard).nextDue()),
+    customers: (shard, after, limit) => Promise.resolve(of(shard).customers(after, limit)),
+    close: () => Promise.resolve(),
+  };
+}
