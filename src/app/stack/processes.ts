@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ClientelaError } from "../../pipeline/errors.ts";
+
+/** One of the stack's servers while it runs. `startedAt` tells the process from a later one that got its number. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly port: number;
+}
+
+/** Starts a server that outlives this process, its output in `<name>.log`, and remembers it in `<name>.pid.json`. */
+export function startChild(
+  dir: string,
+  name: string,
+  port: number,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Child {
+  const log = openSync(join(dir, `${name}.log`), "a");
+  const child = spawn(command, args, { cwd: dir, env, detached: true, stdio: ["ignore", log, log] });
+  closeSync(log);
+  child.on("error", () => undefined);
+  child.unref();
+  if (child.pid === undefined) throw failed(dir, name, `${command} could not be started`);
+  const started: Child = { name, pid: child.pid, startedAt: startTime(child.pid) ?? "", port };
+  writeFileSync(pidFile(dir, name), JSON.stringify(started));
+  return started;
+}
+
+/** The server as it was last started from this folder, if it still runs. */
+export function findChild(dir: string, name: string): Child | null {
+  const file = pidFile(dir, name);
+  if (!existsSync(file)) return null;
+  const child = JSON.parse(readFileSync(file, "utf8")) as Child;
+  return isAlive(child) ? child : null;
+}
+
+/** Port a server had before, so that a restart keeps its address. */
+export function lastPort(dir: string, name: string): number | null {
+  const file = pidFile(dir, name);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Child).port : null;
+}
+
+/** Stops a server and waits until it is gone; after `graceMs` it is killed. */
+export async function stopChild(dir: string, child: Child, graceMs: number): Promise<void> {
+  if (isAlive(child)) process.kill(child.pid, "SIGTERM");
+  const deadline = Date.now() + graceMs;
+  while (isAlive(child)) {
+    if (Date.now() > deadline) {
+      process.kill(child.pid, "SIGKILL");
+      break;
+    }
+    await sleep(50);
+  }
+  rmSync(pidFile(dir, child.name), { force: true });
+}
+
+export function isAlive(child: Child): boolean {
+  const startedAt = startTime(child.pid);
+  return startedAt !== null && startedAt === child.startedAt;
+}
+
+/** Waits until `isReady` holds. Throws with the server's last log lines when it ends before, or takes too long. */
+export async function waitUntilReady(
+  dir: string,
+  child: Child,
+  timeoutMs: number,
+  isReady: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    if (await isReady().catch(() => false)) return;
+    if (!isAlive(child)) throw failed(dir, child.name, "ended while it was starting");
+    if (Date.now() > deadline) throw failed(dir, child.name, `did not answer within ${timeoutMs / 1000} s`);
+    await sleep(100);
+  }
+}
+
+/** A port of the loopback interface that nobody listens on just now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Whether something accepts connections there. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function failed(dir: string, name: string, what: string): ClientelaError {
+  const log = join(dir, `${name}.log`);
+  const lines = existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-8).join("\n") : "";
+  return new ClientelaError("STACK_FAILED", `${name} ${what}; the end of ${log}:\n${lines}`, {
+    retriable: false,
+  });
+}
+
+function pidFile(dir: string, name: string): string {
+  return join(dir, `${name}.pid.json`);
+}
+
+/** Start time of a process as the kernel counts it; null when there is none. Without /proc the process is taken by its number. */
+function startTime(pid: number): string | null {
+  if (!existsSync("/proc/self/stat")) {
+    try {
+      process.kill(pid, 0);
+      return "alive";
+    } catch {
+      return null;
+    }
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? null : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,217 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, openSync, closeSync, rmSync, writeFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { bringArtifacts, type Artifacts } from "./artifacts.ts";
+import {
+  accepts,
+  findChild,
+  freePort,
+  lastPort,
+  startChild,
+  stopChild,
+  waitUntilReady,
+  type Child,
+} from "./processes.ts";
+
+const run = promisify(execFile);
+
+/** Where the servers answer, under the names that every command reads. */
+export interface Endpoints {
+  readonly KAFKA_BROKERS: string;
+  readonly SCHEMA_REGISTRY_URL: string;
+  readonly REDIS_URL: string;
+}
+
+export const PARTS = ["kafka", "registry", "redis"] as const;
+export type Part = (typeof PARTS)[number];
+
+/** A part of the stack as it is now. */
+export interface PartStatus {
+  readonly part: Part;
+  readonly pid: number | null;
+  readonly endpoint: string | null;
+}
+
+const READY_MS = 60_000;
+const STOP_MS = 15_000;
+
+/**
+ * Starts the real servers as child processes that outlive this one, data and logs in `dir`, loopback only (A9). Finds those that
+ * already run; starts a part that has ended again, on its data and its port. Resolves when all answer.
+ */
+export async function stackUp(dir: string, onProgress: (text: string) => void): Promise<Endpoints> {
+  mkdirSync(dir, { recursive: true });
+  return withLock(dir, async () => {
+    const artifacts = await bringArtifacts(onProgress);
+    const [kafka, registry, redis] = await Promise.all([
+      findChild(dir, "kafka") ?? startKafka(dir, artifacts),
+      findChild(dir, "registry") ?? startRegistry(dir, artifacts),
+      findChild(dir, "redis") ?? startRedis(dir, artifacts),
+    ]);
+    await Promise.all([
+      waitUntilReady(dir, kafka, READY_MS, () => accepts(kafka.port)),
+      waitUntilReady(dir, registry, READY_MS, () => answers(`${registryUrl(registry)}/subjects`)),
+      waitUntilReady(dir, redis, READY_MS, () => accepts(redis.port)),
+    ]);
+    return {
+      KAFKA_BROKERS: `127.0.0.1:${kafka.port}`,
+      SCHEMA_REGISTRY_URL: registryUrl(registry),
+      REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+    };
+  });
+}
+
+/** Stops just the servers started from this folder; their data stays. Returns the parts that were stopped. */
+export async function stackDown(dir: string): Promise<Part[]> {
+  const running = PARTS.map((part) => findChild(dir, part)).filter((child) => child !== null);
+  await Promise.all(running.map((child) => stopChild(dir, child, STOP_MS)));
+  return running.map(({ name }) => name as Part);
+}
+
+export function stackStatus(dir: string): PartStatus[] {
+  return PARTS.map((part) => {
+    const child = findChild(dir, part);
+    if (child === null) return { part, pid: null, endpoint: null };
+    const endpoint = part === "registry" ? registryUrl(child) : `127.0.0.1:${child.port}`;
+    return { part, pid: child.pid, endpoint };
+  });
+}
+
+async function startKafka(dir: string, { kafkaJars }: Artifacts): Promise<Child> {
+  const port = lastPort(dir, "kafka") ?? (await freePort());
+  const controllerPort = await freePort();
+  const data = join(dir, "kafka-data");
+  const properties = join(dir, "kafka.properties");
+  writeFileSync(
+    properties,
+    [
+      "process.roles=broker,controller",
+      "node.id=1",
+      `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+      `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      "controller.listener.names=CONTROLLER",
+      "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      `log.dirs=${data}`,
+      "num.partitions=8",
+      "auto.create.topics.enable=false",
+      "offsets.topic.replication.factor=1",
+      "offsets.topic.num.partitions=8",
+      "transaction.state.log.replication.factor=1",
+      "transaction.state.log.num.partitions=8",
+      "transaction.state.log.min.isr=1",
+      "share.coordinator.state.topic.replication.factor=1",
+      "group.initial.rebalance.delay.ms=0",
+      "group.coordinator.rebalance.protocols=classic,consumer",
+      "",
+    ].join("\n"),
+  );
+  const java = [
+    "-Xmx512m",
+    "-Xms128m",
+    "-XX:+UseG1GC",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-cp",
+    kafkaJars,
+  ];
+  if (!existsSync(join(data, "meta.properties"))) {
+    const id = randomBytes(16).toString("base64url");
+    await run("java", [...java, "kafka.tools.StorageTool", "format", "-t", id, "-c", properties]);
+  }
+  return startChild(dir, "kafka", port, "java", [...java, "kafka.Kafka", properties], process.env);
+}
+
+async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<Child> {
+  const port = lastPort(dir, "registry") ?? (await freePort());
+  const jar = join(registryDir, "apicurio-registry-app-2.6.13.Final-runner.jar");
+  const database = join(dir, "registry-data");
+  return startChild(
+    dir,
+    "registry",
+    port,
+    "java",
+    [
+      "-Xmx256m",
+      `-Dquarkus.http.host=127.0.0.1`,
+      `-Dquarkus.http.port=${port}`,
+      `-Dregistry.datasource.url=jdbc:h2:file:${database};NON_KEYWORDS=VALUE`,
+      "-Dquarkus.log.level=WARN",
+      "-jar",
+      jar,
+    ],
+    process.env,
+  );
+}
+
+async function startRedis(dir: string, { redisServer }: Artifacts): Promise<Child> {
+  const port = lastPort(dir, "redis") ?? (await freePort());
+  const data = join(dir, "redis-data");
+  mkdirSync(data, { recursive: true });
+  const args = [
+    "--bind",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--dir",
+    data,
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "everysec",
+  ];
+  return startChild(
+    dir,
+    "redis",
+    port,
+    redisServer,
+    [...args, "--maxmemory-policy", "noeviction", "--save", ""],
+    process.env,
+  );
+}
+
+function registryUrl({ port }: Child): string {
+  return `http://127.0.0.1:${port}/apis/ccompat/v7`;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+/** Two commands at once start each server once: the second waits for the first. A lock whose owner is gone counts for nothing. */
+async function withLock<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(dir, "lock");
+  for (;;) {
+    try {
+      const file = openSync(lock, "wx");
+      writeFileSync(file, String(process.pid));
+      closeSync(file);
+      break;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      if (!isLockHeld(lock)) rmSync(lock, { force: true });
+      else await sleep(200);
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function isLockHeld(lock: string): boolean {
+  try {
+    const owner = Number(readFileSync(lock, "utf8"));
+    // An empty file is being written just now.
+    if (owner === 0) return true;
+    process.kill(owner, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
