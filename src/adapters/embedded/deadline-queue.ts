@@ -21,6 +21,11 @@ export class DeadlineQueue {
     return this.#deadlines.size;
   }
 
+  /** How many entries the heap has, those that no longer hold among them. */
+  get entries(): number {
+    return this.#heap.length;
+  }
+
   /** null: none. */
   set(customerId: string, at: Instant | null): void {
     if (at === null) {

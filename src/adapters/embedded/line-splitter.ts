@@ -36,8 +36,9 @@ export class LineSplitter {
   }
 
   /** The lines that this chunk completes. The chunk must not be written to afterwards. */
-  push(chunk: Buffer): Line[] {
+  push(bytes: Buffer): Line[] {
     const lines: Line[] = [];
+    const chunk = this.#isStart ? this.#withoutMark(bytes) : bytes;
     let from = 0;
     let end = chunk.indexOf(NEWLINE);
     if (this.#skippedBytes > 0) {
@@ -75,7 +76,7 @@ export class LineSplitter {
 
   #add(lines: Line[], line: Buffer): void {
     this.#number++;
-    const bytes = this.#trimmed(line);
+    const bytes = withoutCarriageReturn(line);
     if (isBlank(bytes)) return;
     const isTooLong = bytes.length > this.#greatestBytes;
     lines.push({
@@ -87,7 +88,8 @@ export class LineSplitter {
 
   #keep(tail: Buffer): void {
     const length = this.#rest.length + tail.length;
-    if (length > this.#greatestBytes) {
+    // One more than a line may have: it may turn out to be the carriage return.
+    if (length > this.#greatestBytes + 1) {
       this.#rest = Buffer.concat([this.#rest, tail]).subarray(0, this.#keptBytes);
       this.#skippedBytes = length;
       return;
@@ -98,18 +100,26 @@ export class LineSplitter {
 
   #endTooLong(lines: Line[]): void {
     this.#number++;
-    this.#isStart = false;
     lines.push({ number: this.#number, bytes: Buffer.from(this.#rest), cutFromBytes: this.#skippedBytes });
     this.#rest = Buffer.alloc(0);
     this.#skippedBytes = 0;
   }
 
-  #trimmed(line: Buffer): Buffer {
-    const hasMark = this.#isStart && line.subarray(0, 3).equals(BYTE_ORDER_MARK);
+  /** The first bytes of all, once they are enough to tell whether they are a byte order mark. */
+  #withoutMark(bytes: Buffer): Buffer {
+    const first = Buffer.concat([this.#rest, bytes]);
+    if (first.length < BYTE_ORDER_MARK.length && BYTE_ORDER_MARK.subarray(0, first.length).equals(first)) {
+      this.#rest = first;
+      return Buffer.alloc(0);
+    }
     this.#isStart = false;
-    const end = line[line.length - 1] === CARRIAGE_RETURN ? line.length - 1 : line.length;
-    return hasMark || end < line.length ? line.subarray(hasMark ? 3 : 0, end) : line;
+    this.#rest = Buffer.alloc(0);
+    return first.subarray(0, 3).equals(BYTE_ORDER_MARK) ? first.subarray(3) : first;
   }
+}
+
+function withoutCarriageReturn(line: Buffer): Buffer {
+  return line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
 }
 
 /** Nothing but spaces and tabs. */

@@ -30,13 +30,8 @@ export class ShardState {
   #marks: Omit<Marks, "epoch"> | null = null;
   #policyText: string | null = null;
 
-  /** The epoch that the next `acquire` will give out. */
-  get nextEpoch(): number {
-    return (this.#epoch ?? 0) + 1;
-  }
-
   acquire(): { readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null } {
-    const epoch = this.nextEpoch;
+    const epoch = (this.#epoch ?? 0) + 1;
     this.#epoch = epoch;
     return {
       epoch,
@@ -62,7 +57,7 @@ export class ShardState {
 
   /** Applies what `judge` has let through. */
   apply(commit: Pick<StateCommit, "writes" | "marks" | "policyText">): void {
-    for (const write of commit.writes) this.#write(write);
+    this.write(commit.writes);
     this.#marks = commit.marks;
     if (commit.policyText !== null) this.#policyText = commit.policyText;
   }
@@ -109,10 +104,15 @@ export class ShardState {
 
   restore(snapshot: ShardSnapshot): void {
     this.clear();
-    for (const write of snapshot.writes) this.#write(write);
+    this.write(snapshot.writes);
     this.#epoch = snapshot.epoch === 0 ? null : snapshot.epoch;
     this.#marks = snapshot.marks;
     this.#policyText = snapshot.policyText;
+  }
+
+  /** Sets customers without regard to the marks. */
+  write(writes: readonly CustomerWrite[]): void {
+    for (const write of writes) this.#write(write);
   }
 
   #write({ customerId, head, chunks, deadlineAt }: CustomerWrite): void {
