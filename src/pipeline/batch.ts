@@ -37,6 +37,8 @@ export interface BatchContext {
   readonly now: Instant;
   /** Set for a replay of files: every change says so (S8). */
   readonly origin: Origin | null;
+  /** See ShardOptions.decidedAt. */
+  readonly decidedAt: Instant | null;
   readonly forget: boolean;
   /** Nothing is published at all: the silent re-fold of A4. */
   readonly quiet: boolean;
@@ -258,7 +260,7 @@ export class Batch {
       previous: draft.previous,
       current: draft.current,
       effectiveAt: draft.effectiveAt,
-      decidedAt: now,
+      decidedAt: this.#context.decidedAt ?? now,
       cause: draft.cause,
       reasons: draft.reasons,
       facts: draft.facts,

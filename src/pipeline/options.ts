@@ -1,5 +1,6 @@
 import type { Origin } from "../domain/change.ts";
 import type { Policy } from "../domain/policy.ts";
+import type { Instant } from "../shared/instant.ts";
 import type { Clock, Decoder, StateCodec, StateStore } from "./ports.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -29,6 +30,8 @@ export interface ShardOptions {
   readonly onStateLoss: "stop" | "rebuild";
   /** Set for a replay of files (S8 origin). */
   readonly origin: Origin | null;
+  /** `decidedAt` of every change, instead of the wall clock: a replay of the same files gives the same bytes. */
+  readonly decidedAt: Instant | null;
   /** See FoldOptions.forget. */
   readonly forget: boolean;
   /** Wait before acquiring again after trouble: a random time between these, doubling up to the second. */
@@ -45,6 +48,7 @@ export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
   firstStart: "publish",
   onStateLoss: "stop",
   origin: null,
+  decidedAt: null,
   forget: true,
   backoffMs: [200, 5000],
 };

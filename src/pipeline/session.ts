@@ -152,6 +152,7 @@ export class ShardSession {
       telemetry,
       now,
       origin: options.origin,
+      decidedAt: options.decidedAt,
       forget: options.forget,
       quiet,
       silent: quiet ? null : this.#silent,

@@ -29,6 +29,8 @@ export class Shard {
   readonly #log: ShardLog;
   readonly #stop = new AbortController();
   readonly #idleWaiters: (() => void)[] = [];
+  /** Ends the pause the loop is in, if it is in one. */
+  #poke: (() => void) | null = null;
   #state: ShardState = "acquiring";
   #trouble: string | null = null;
 
@@ -54,7 +56,10 @@ export class Shard {
 
   /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed. */
   settled(): Promise<void> {
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+      this.#poke?.();
+    });
   }
 
   async run(): Promise<void> {
@@ -183,11 +188,13 @@ export class Shard {
     const sleepMs = Math.max(1, Math.min(options.sweepIntervalMs, wakeAt === null ? Infinity : wakeAt - now));
     const abort = new AbortController();
     const stop = (): void => abort.abort();
+    this.#poke = stop;
     this.#stop.signal.addEventListener("abort", stop, { once: true });
     const waits = [this.#log.changed(abort.signal), clock.sleep(sleepMs, abort.signal)];
     if (session.isCommitting) waits.push(session.whenCommitted());
     if (!this.#isStopping()) await Promise.race(waits);
     else await session.whenCommitted();
+    this.#poke = null;
     abort.abort();
     this.#stop.signal.removeEventListener("abort", stop);
   }

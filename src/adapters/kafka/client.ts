@@ -1,0 +1,38 @@
+import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from "kafkajs";
+import { patchIdleTimer } from "./idle-timer-patch.ts";
+
+/** How brokers are reached. */
+export interface KafkaConnection {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl: KafkaConfig["ssl"] | null;
+  readonly sasl: KafkaConfig["sasl"] | null;
+}
+
+/** What kafkajs says goes here: it reports as errors what is normal in a broker's first seconds (A10). */
+export interface DebugLogger {
+  debug(fields: object, message: string): void;
+}
+
+/** A kafkajs client with this project's defaults. */
+export function createKafkaClient(connection: KafkaConnection, logger: DebugLogger): Kafka {
+  patchIdleTimer((message) => logger.debug({}, message));
+  return new kafkajs.Kafka({
+    brokers: [...connection.brokers],
+    clientId: connection.clientId,
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    enforceRequestTimeout: true,
+    retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 2_000 },
+    logLevel: kafkajs.logLevel.DEBUG,
+    logCreator:
+      () =>
+      ({ label, namespace, log }: LogEntry) => {
+        // Below this level kafkajs tells of every request.
+        if (label === "DEBUG") return;
+        logger.debug({ kafkajs: namespace, level: label, error: log["error"] as unknown }, log.message);
+      },
+    ...(connection.ssl === null || connection.ssl === undefined ? {} : { ssl: connection.ssl }),
+    ...(connection.sasl === null || connection.sasl === undefined ? {} : { sasl: connection.sasl }),
+  });
+}

@@ -1,0 +1,71 @@
+import type { Admin } from "kafkajs";
+import type { FactTopic } from "../../domain/events.ts";
+import { FACT_TOPICS } from "../../domain/events.ts";
+
+/** The ends of one partition as they were at an instant. */
+export interface Ends {
+  /** Asked before the broker was: everything appended up to here lies below `high`. */
+  readonly askedAt: number;
+  readonly low: number;
+  /** The last stable offset: where a read_committed reader can get to. */
+  readonly high: number;
+}
+
+/**
+ * The ends of all fact topics, asked for all shards of the process at once, at most every `intervalMs` and only while somebody
+ * reads. A failed round is tried again at the next; nobody is told that is newer than it is.
+ */
+export class LogEnds {
+  readonly #admin: Admin;
+  readonly #prefix: string;
+  readonly #intervalMs: number;
+  readonly #onRound: () => void;
+  readonly #ends = new Map<string, Ends>();
+  #timer: NodeJS.Timeout | null = null;
+  #isStopped = false;
+
+  constructor(admin: Admin, prefix: string, intervalMs: number, onRound: () => void) {
+    this.#admin = admin;
+    this.#prefix = prefix;
+    this.#intervalMs = intervalMs;
+    this.#onRound = onRound;
+  }
+
+  of(topic: FactTopic, shard: number): Ends | null {
+    return this.#ends.get(`${topic} ${shard}`) ?? null;
+  }
+
+  start(): void {
+    const again = (): void => {
+      if (this.#isStopped) return;
+      this.refresh()
+        .catch(() => undefined)
+        .finally(() => {
+          if (!this.#isStopped) this.#timer = setTimeout(again, this.#intervalMs);
+        });
+    };
+    again();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** Asks now. Rejects when the broker can't be asked. */
+  async refresh(): Promise<void> {
+    const askedAt = Date.now();
+    const answers = await Promise.all(
+      FACT_TOPICS.map(async (topic) => ({
+        topic,
+        partitions: await this.#admin.fetchTopicOffsets(this.#prefix + topic),
+      })),
+    );
+    for (const { topic, partitions } of answers) {
+      for (const { partition, low, high } of partitions) {
+        this.#ends.set(`${topic} ${partition}`, { askedAt, low: Number(low), high: Number(high) });
+      }
+    }
+    this.#onRound();
+  }
+}

@@ -1,0 +1,317 @@
+import type { KafkaMessage, TopicMessages } from "kafkajs";
+import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
+import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
+import type { Referral } from "../../domain/events.ts";
+import { RefusedError } from "../../pipeline/errors.ts";
+import type {
+  BatchOutput,
+  Committed,
+  DeadLetter,
+  Offsets,
+  Receipt,
+  ShardLog,
+  SourceRecord,
+} from "../../pipeline/ports.ts";
+import { instant, type Instant } from "../../shared/instant.ts";
+import { partitionOf } from "../../shared/murmur2.ts";
+import type { LogEnds } from "./log-ends.ts";
+import type { ShardProducer } from "./shard-producer.ts";
+import { TopicBuffer } from "./topic-buffer.ts";
+
+/** Output records as bytes; injected, because adapters don't know each other. */
+export interface OutputEncoder {
+  change(change: SegmentChange): Buffer;
+  segment(segment: CustomerSegment): Buffer;
+  event(referral: Referral): Buffer;
+  headers(change: SegmentChange): Record<string, string>;
+}
+
+/** The part of the group consumer that a shard steers. */
+export interface ShardConsumer {
+  pause(topic: FactTopic, shard: number): void;
+  resume(topic: FactTopic, shard: number): void;
+  seek(topic: FactTopic, shard: number, offset: number): void;
+  /** Begin of the last fetch cycle that has been delivered whole; ms since the epoch. */
+  cycleBegunAt(): number;
+  committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]>;
+}
+
+export interface ShardLogOptions {
+  readonly groupId: string;
+  readonly prefix: string;
+  readonly shards: number;
+  /** A topic's fetch is paused at this many buffered records and goes on below half of them. */
+  readonly maxBufferedRecords: number;
+}
+
+/** The receipt travels as metadata of this topic's offset (A4). */
+const RECEIPT_TOPIC: FactTopic = "orders";
+
+/** One shard of the Kafka log (A3, A4). */
+export class KafkaShardLog implements ShardLog {
+  readonly shard: number;
+  readonly #consumer: ShardConsumer;
+  readonly #producer: ShardProducer;
+  readonly #ends: LogEnds;
+  readonly #encoder: OutputEncoder;
+  readonly #options: ShardLogOptions;
+  readonly #buffers = new Map<FactTopic, TopicBuffer>(FACT_TOPICS.map((topic) => [topic, new TopicBuffer()]));
+  readonly #waiters = new Set<() => void>();
+  #isReading = false;
+
+  constructor(
+    shard: number,
+    consumer: ShardConsumer,
+    producer: ShardProducer,
+    ends: LogEnds,
+    encoder: OutputEncoder,
+    options: ShardLogOptions,
+  ) {
+    this.shard = shard;
+    this.#consumer = consumer;
+    this.#producer = producer;
+    this.#ends = ends;
+    this.#encoder = encoder;
+    this.#options = options;
+  }
+
+  async fence(): Promise<Committed | null> {
+    this.#isReading = false;
+    await this.#producer.fence();
+    const committed = await this.#consumer.committed(this.shard);
+    const known = committed.filter(({ offset }) => offset >= 0);
+    if (known.length === 0) return null;
+    const metadata = known.find(({ topic }) => topic === RECEIPT_TOPIC)?.metadata ?? null;
+    if (metadata === null || metadata === "") {
+      throw new RefusedError(
+        "RECEIPT_MISSING",
+        `group ${this.#options.groupId} has offsets for shard ${this.shard} without a receipt: a tool has set them, or another program uses this group. ` +
+          "Restore them, or start under a fresh CLIENTELA_APPLICATION_ID",
+      );
+    }
+    const offsets = Object.fromEntries(known.map(({ topic, offset }) => [topic, offset])) as Offsets;
+    return { offsets, receipt: JSON.parse(metadata) as Receipt };
+  }
+
+  async seek(offsets: Offsets): Promise<void> {
+    this.#isReading = false;
+    await this.#ends.refresh();
+    for (const topic of FACT_TOPICS) {
+      const ends = this.#ends.of(topic, this.shard);
+      const offset = offsets[topic] ?? ends?.low ?? 0;
+      if (ends !== null && (offset < ends.low || offset > ends.high)) {
+        throw new RefusedError(
+          "OFFSET_OUT_OF_RANGE",
+          `${this.#options.prefix}${topic}-${this.shard} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ` +
+            "records were deleted, or the topic was made anew. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
+        );
+      }
+      const buffer = this.#buffer(topic);
+      buffer.records = [];
+      buffer.position = offset;
+    }
+    this.#isReading = true;
+    this.restart();
+  }
+
+  /** Reads on from the positions: after a seek, and after the group has been joined again. */
+  restart(): void {
+    if (!this.#isReading) return;
+    for (const [topic, buffer] of this.#buffers) {
+      this.#consumer.seek(topic, this.shard, buffer.position);
+      buffer.disturbedAt = Date.now();
+      if (buffer.records.length < this.#options.maxBufferedRecords) this.#resume(topic, buffer);
+    }
+  }
+
+  /** What the fetch brought; `next`: the offset after it, control records included. */
+  deliver(topic: FactTopic, messages: readonly KafkaMessage[], next: number, isAppendTime: boolean): void {
+    if (!this.#isReading) return;
+    const buffer = this.#buffer(topic);
+    for (const message of messages) {
+      const offset = Number(message.offset);
+      if (offset >= buffer.position)
+        buffer.records.push(sourceRecord(topic, this.shard, offset, message, isAppendTime));
+    }
+    buffer.position = Math.max(buffer.position, next);
+    buffer.disturbedAt = Date.now();
+    if (buffer.records.length >= this.#options.maxBufferedRecords) {
+      buffer.isPaused = true;
+      this.#consumer.pause(topic, this.shard);
+    }
+    this.wake();
+  }
+
+  buffered(topic: FactTopic): readonly SourceRecord[] {
+    return this.#buffer(topic).records;
+  }
+
+  take(topic: FactTopic, count: number): void {
+    const buffer = this.#buffer(topic);
+    buffer.take(count);
+    if (buffer.isPaused && this.#isReading && buffer.records.length * 2 < this.#options.maxBufferedRecords) {
+      buffer.disturbedAt = Date.now();
+      this.#resume(topic, buffer);
+    }
+  }
+
+  position(topic: FactTopic): number {
+    return this.#buffer(topic).position;
+  }
+
+  caughtUp(topic: FactTopic, since: Instant): boolean {
+    const buffer = this.#buffer(topic);
+    const ends = this.#ends.of(topic, this.shard);
+    if (!this.#isReading || buffer.isPaused || buffer.records.length > 0) return false;
+    if (ends === null || ends.askedAt <= since) return false;
+    if (buffer.position >= ends.high) return true;
+    // The tail may be control records or aborted data, which are never delivered: a whole fetch cycle without anything says so (A10).
+    return this.#consumer.cycleBegunAt() > Math.max(ends.askedAt, buffer.disturbedAt);
+  }
+
+  changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiters.add(done);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  /** Something was delivered, or the ends or the fetch cycle moved on. */
+  wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  async ends(): Promise<Offsets> {
+    await this.#ends.refresh();
+    return Object.fromEntries(
+      FACT_TOPICS.map((topic) => [topic, this.#ends.of(topic, this.shard)?.high ?? 0]),
+    );
+  }
+
+  async commit(output: BatchOutput, { offsets, receipt }: Committed): Promise<void> {
+    const { groupId, prefix } = this.#options;
+    const metadata = JSON.stringify(receipt);
+    const topics = FACT_TOPICS.map((topic) => ({
+      topic: prefix + topic,
+      partitions: [
+        {
+          partition: this.shard,
+          offset: String(offsets[topic] ?? 0),
+          metadata: topic === RECEIPT_TOPIC ? metadata : null,
+        },
+      ],
+    }));
+    await this.#producer.commit({ groupId, topics }, this.#records(output));
+  }
+
+  async close(): Promise<void> {
+    this.#isReading = false;
+    await this.#producer.discard();
+  }
+
+  #records({ changes, segments, referrals, deadLetters }: BatchOutput): TopicMessages[] {
+    const { prefix, shards } = this.#options;
+    const records: TopicMessages[] = [];
+    const add = (topic: string, messages: TopicMessages["messages"]): void => {
+      if (messages.length > 0) records.push({ topic: prefix + topic, messages });
+    };
+    add(
+      "segment-changes",
+      changes.map(({ customerId, change }) => ({
+        key: customerId,
+        partition: this.shard,
+        value: change === null ? null : this.#encoder.change(change),
+        ...(change === null ? {} : { headers: this.#encoder.headers(change) }),
+      })),
+    );
+    add(
+      "customer-segments",
+      segments.map(({ customerId, segment }) => ({
+        key: customerId,
+        partition: this.shard,
+        value: segment === null ? null : this.#encoder.segment(segment),
+      })),
+    );
+    add(
+      "referrals",
+      referrals.map((referral) => ({
+        key: referral.customerId,
+        partition: partitionOf(Buffer.from(referral.customerId, "utf8"), shards),
+        value: this.#encoder.event(referral),
+      })),
+    );
+    add(
+      "segment-dead-letters",
+      deadLetters.map((deadLetter) => this.#deadLetter(deadLetter)),
+    );
+    return records;
+  }
+
+  /** Key, value and headers as they came, and where they came from and why they were refused (A6). */
+  #deadLetter({ record, reason, message }: DeadLetter): TopicMessages["messages"][number] {
+    const headers: Record<string, Buffer | string | (Buffer | string)[]> = {};
+    for (const [name, value] of record.headers) {
+      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      const known = headers[name];
+      headers[name] = known === undefined ? bytes : Array.isArray(known) ? [...known, bytes] : [known, bytes];
+    }
+    headers["clientela_error_topic"] = this.#options.prefix + record.topic;
+    headers["clientela_error_partition"] = String(record.partition);
+    headers["clientela_error_offset"] = String(record.offset);
+    headers["clientela_error_reason"] = reason;
+    headers["clientela_error_message"] = message;
+    return {
+      key: record.key === null ? null : Buffer.from(record.key),
+      value: record.value === null ? null : Buffer.from(record.value),
+      partition: this.shard,
+      headers,
+    };
+  }
+
+  #resume(topic: FactTopic, buffer: TopicBuffer): void {
+    buffer.isPaused = false;
+    this.#consumer.resume(topic, this.shard);
+  }
+
+  #buffer(topic: FactTopic): TopicBuffer {
+    const buffer = this.#buffers.get(topic);
+    if (buffer === undefined) throw new Error(`no buffer for ${topic}`);
+    return buffer;
+  }
+}
+
+const NO_HEADERS: SourceRecord["headers"] = [];
+
+function sourceRecord(
+  topic: FactTopic,
+  partition: number,
+  offset: number,
+  message: KafkaMessage,
+  isAppendTime: boolean,
+): SourceRecord {
+  return {
+    topic,
+    partition,
+    offset,
+    arrivedAt: isAppendTime ? instant(Number(message.timestamp)) : null,
+    key: message.key,
+    value: message.value,
+    headers: message.headers === undefined ? NO_HEADERS : headersOf(message.headers),
+  };
+}
+
+function headersOf(headers: NonNullable<KafkaMessage["headers"]>): SourceRecord["headers"] {
+  const list: [string, Uint8Array][] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined) list.push([name, Buffer.from(each)]);
+    }
+  }
+  return list;
+}

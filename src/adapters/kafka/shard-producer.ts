@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Kafka, Producer, TopicMessages, Transaction } from "kafkajs";
+import { isConcurrentTransactions, kafkaFailure } from "./failures.ts";
+
+/** Offsets of one group to commit within a transaction. */
+export interface TransactionOffsets {
+  readonly groupId: string;
+  readonly topics: {
+    topic: string;
+    partitions: { partition: number; offset: string; metadata: string | null }[];
+  }[];
+}
+
+const CONCURRENT_TRIES = 200;
+
+/**
+ * The transactional producer of one shard. After any failure it is worth nothing (a failed commit wedges it, A10): `fence`
+ * makes a new one.
+ */
+export class ShardProducer {
+  readonly #kafka: Kafka;
+  readonly #transactionalId: string;
+  readonly #timeoutMs: number;
+  #producer: Producer | null = null;
+
+  constructor(kafka: Kafka, transactionalId: string, timeoutMs: number) {
+    this.#kafka = kafka;
+    this.#transactionalId = transactionalId;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Fences every predecessor: InitProducerId is sent with the first transaction, not with connect (A10). It waits for a
+   * transaction that the predecessor left open to be aborted.
+   */
+  async fence(): Promise<void> {
+    await this.discard();
+    const producer = this.#kafka.producer({
+      transactionalId: this.#transactionalId,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      transactionTimeout: this.#timeoutMs,
+      retry: { retries: 5, initialRetryTime: 20, maxRetryTime: 500 },
+    });
+    this.#producer = producer;
+    try {
+      await producer.connect();
+      const transaction = await withPatience(() => producer.transaction());
+      await transaction.abort();
+    } catch (error) {
+      await this.discard();
+      throw kafkaFailure(`fencing ${this.#transactionalId}`, error);
+    }
+  }
+
+  /** One transaction: offsets and records, all or nothing. Any error means the answer is unknown. */
+  async commit(offsets: TransactionOffsets, records: TopicMessages[]): Promise<void> {
+    const producer = this.#producer;
+    if (producer === null) throw kafkaFailure(this.#transactionalId, new Error("it was never fenced"));
+    try {
+      const transaction = await producer.transaction();
+      // Offsets first: a transaction begun right after the last one is refused here, where it can be tried again (A10).
+      await withPatience(() => this.#sendOffsets(transaction, offsets));
+      if (records.length > 0) await transaction.sendBatch({ topicMessages: records, acks: -1 });
+      await transaction.commit();
+    } catch (error) {
+      void this.discard();
+      throw kafkaFailure(`the transaction of ${this.#transactionalId}`, error);
+    }
+  }
+
+  async discard(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = null;
+    // A producer that failed may fail to say goodbye too; its connection ends either way.
+    await producer?.disconnect().catch(() => undefined);
+  }
+
+  #sendOffsets(transaction: Transaction, { groupId, topics }: TransactionOffsets): Promise<void> {
+    return transaction.sendOffsets({ consumerGroupId: groupId, topics } as Parameters<
+      Transaction["sendOffsets"]
+    >[0]);
+  }
+}
+
+/** Tries again, after 2–20 ms, while the markers of the transaction before are being written; passes every other error on. */
+async function withPatience<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isConcurrentTransactions(error) || tries >= CONCURRENT_TRIES) throw error;
+      await sleep(Math.min(20, 2 + tries * 2));
+    }
+  }
+}

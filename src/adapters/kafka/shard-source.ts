@@ -1,0 +1,208 @@
+import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
+import type { ShardSource } from "../../pipeline/ports.ts";
+import { kafkaFailure } from "./failures.ts";
+import { LogEnds } from "./log-ends.ts";
+import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
+import { ShardProducer } from "./shard-producer.ts";
+import { createStickyAssigner } from "./sticky-assigner.ts";
+import { checkTopics } from "./topics.ts";
+
+export interface ShardSourceOptions {
+  /** Group id, and prefix of the transactional ids. */
+  readonly applicationId: string;
+  readonly prefix: string;
+  readonly encoder: OutputEncoder;
+  readonly logger: {
+    debug(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+  /** A transaction left open by a dead process blocks readers of committed data at most this long (A10). */
+  readonly transactionTimeoutMs: number;
+  readonly maxBufferedRecords: number;
+  readonly sessionTimeoutMs: number;
+}
+
+export const DEFAULT_SOURCE = {
+  transactionTimeoutMs: 15_000,
+  maxBufferedRecords: 5_000,
+  sessionTimeoutMs: 10_000,
+};
+
+/** How long a fetch waits for data; also the length of an idle fetch cycle. */
+const FETCH_WAIT_MS = 100;
+const ENDS_INTERVAL_MS = 250;
+
+type Handler = Parameters<ShardSource["start"]>[0];
+
+/** Reads the fact topics as a member of a consumer group, one KafkaShardLog for each shard it is given. */
+export class KafkaShardSource implements ShardSource {
+  readonly #kafka: Kafka;
+  readonly #options: ShardSourceOptions;
+  readonly #logs = new Map<number, KafkaShardLog>();
+  readonly #releasing = new Map<number, Promise<void>>();
+  readonly #topics: ReadonlyMap<string, FactTopic>;
+  readonly #admin: Admin;
+  readonly #consumer: Consumer;
+  readonly #ends: LogEnds;
+  readonly #warned = new Set<FactTopic>();
+  #shards = 0;
+  #cycleStartedAt = 0;
+  #cycleBegunAt = 0;
+  #handler: Handler | null = null;
+  #isStopping = false;
+
+  constructor(kafka: Kafka, options: ShardSourceOptions) {
+    this.#kafka = kafka;
+    this.#options = options;
+    this.#topics = new Map(FACT_TOPICS.map((topic) => [options.prefix + topic, topic]));
+    this.#admin = kafka.admin();
+    this.#ends = new LogEnds(this.#admin, options.prefix, ENDS_INTERVAL_MS, () => this.#wakeAll());
+    this.#consumer = kafka.consumer({
+      groupId: options.applicationId,
+      partitionAssigners: [createStickyAssigner(() => [...this.#logs.keys()])],
+      readUncommitted: false,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: 1_048_576,
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
+      rebalanceTimeout: 30_000,
+      retry: { retries: 8, restartOnFailure: () => Promise.resolve(!this.#isStopping) },
+    });
+  }
+
+  async start(handler: Handler): Promise<void> {
+    this.#handler = handler;
+    try {
+      await this.#admin.connect();
+      this.#shards = await checkTopics(this.#admin, this.#options.prefix);
+      await this.#consumer.connect();
+      await this.#consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true });
+      this.#listen(handler);
+      this.#ends.start();
+      await this.#consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: 8,
+        eachBatch: (payload) => this.#onBatch(payload),
+      });
+    } catch (error) {
+      throw kafkaFailure("starting to read", error);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#ends.stop();
+    await Promise.all(this.#releasing.values());
+    await this.#consumer.disconnect();
+    await this.#admin.disconnect();
+  }
+
+  #listen(handler: Handler): void {
+    const { GROUP_JOIN, FETCH_START, CRASH } = this.#consumer.events;
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#onJoin(handler, payload.memberAssignment));
+    this.#consumer.on(FETCH_START, () => {
+      // A fetch begins when all that the one before brought has been delivered: that cycle is whole.
+      this.#cycleBegunAt = this.#cycleStartedAt;
+      this.#cycleStartedAt = Date.now();
+      this.#wakeAll();
+    });
+    this.#consumer.on(CRASH, ({ payload }) => {
+      if (payload.restart || this.#isStopping) return;
+      handler.failed(kafkaFailure("the consumer gave up", payload.error));
+    });
+  }
+
+  /** Before the first fetch of a new generation: hold what is new, let go what is lost, read on with what stays. */
+  #onJoin(handler: Handler, assignment: Readonly<Record<string, number[]>>): void {
+    const assigned = new Set(Object.values(assignment).flat());
+    for (const shard of this.#logs.keys()) if (!assigned.has(shard)) this.#release(handler, shard);
+    for (const shard of assigned) {
+      const held = this.#logs.get(shard);
+      if (held !== undefined) {
+        held.restart();
+        continue;
+      }
+      for (const topic of this.#topics.keys()) this.#consumer.pause([{ topic, partitions: [shard] }]);
+      const log = this.#open(shard);
+      this.#logs.set(shard, log);
+      // A shard that comes back while it is still being let go is opened after that.
+      void (this.#releasing.get(shard) ?? Promise.resolve()).then(() => handler.assigned(shard, log));
+    }
+  }
+
+  #release(handler: Handler, shard: number): void {
+    this.#logs.delete(shard);
+    const released = handler
+      .revoked(shard)
+      .catch((error: unknown) => handler.failed(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => this.#releasing.delete(shard));
+    this.#releasing.set(shard, released);
+  }
+
+  #open(shard: number): KafkaShardLog {
+    const { applicationId, prefix, encoder, transactionTimeoutMs, maxBufferedRecords } = this.#options;
+    const producer = new ShardProducer(this.#kafka, `${applicationId}-${shard}`, transactionTimeoutMs);
+    return new KafkaShardLog(shard, this.#steering(), producer, this.#ends, encoder, {
+      groupId: applicationId,
+      prefix,
+      shards: this.#shards,
+      maxBufferedRecords,
+    });
+  }
+
+  #steering(): ShardConsumer {
+    const { prefix } = this.#options;
+    return {
+      pause: (topic, shard) => this.#consumer.pause([{ topic: prefix + topic, partitions: [shard] }]),
+      resume: (topic, shard) => this.#consumer.resume([{ topic: prefix + topic, partitions: [shard] }]),
+      seek: (topic, shard, offset) =>
+        this.#consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) }),
+      cycleBegunAt: () => this.#cycleBegunAt,
+      committed: (shard) => this.#committed(shard),
+    };
+  }
+
+  async #committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> {
+    try {
+      const answers = await this.#admin.fetchOffsets({
+        groupId: this.#options.applicationId,
+        topics: [...this.#topics.keys()],
+      });
+      return answers.flatMap(({ topic, partitions }) => {
+        const found = partitions.find(({ partition }) => partition === shard);
+        const name = this.#topics.get(topic);
+        if (found === undefined || name === undefined) return [];
+        return [{ topic: name, offset: Number(found.offset), metadata: found.metadata }];
+      });
+    } catch (error) {
+      throw kafkaFailure("reading committed offsets", error);
+    }
+  }
+
+  async #onBatch({ batch, isStale, isRunning, heartbeat }: EachBatchPayload): Promise<void> {
+    const topic = this.#topics.get(batch.topic);
+    const log = this.#logs.get(batch.partition);
+    if (topic !== undefined && log !== undefined && isRunning() && !isStale()) {
+      // Not in kafkajs's types: 1 says that the broker stamped the record when it appended it.
+      const first = batch.messages[0] as { batchContext?: { timestampType?: number } } | undefined;
+      const isAppendTime = first?.batchContext?.timestampType === 1;
+      if (!isAppendTime && topic !== "referrals") this.#warnOnce(topic);
+      log.deliver(topic, batch.messages, Number(batch.lastOffset()) + 1, isAppendTime);
+    }
+    await heartbeat();
+  }
+
+  #warnOnce(topic: FactTopic): void {
+    if (this.#warned.has(topic)) return;
+    this.#warned.add(topic);
+    this.#options.logger.warn(
+      { topic },
+      "the topic keeps the producers' timestamps (CreateTime): events from the future are told by this processor's clock, so that a replay may decide otherwise",
+    );
+  }
+
+  #wakeAll(): void {
+    for (const log of this.#logs.values()) log.wake();
+  }
+}
