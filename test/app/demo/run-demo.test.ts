@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { acceptEvent, isFactTopic } from "../../../src/domain/accept.ts";
@@ -191,6 +192,19 @@ describe("runDemo", () => {
     }
     expect(writtenAt.length / seconds).toBeLessThanOrEqual(5);
     expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(9);
+  });
+
+  it("writes what docs/demo.md shows of it; where this fails, renew the excerpts", async () => {
+    const out = recordingScreen({ isTTY: true, columns: 140 });
+    await runDemo({ ...DEMO_DEFAULTS, fast: true, signal: new AbortController().signal, out }, foldEngine());
+    const written = new Set(out.text().split("\n"));
+    const page = readFileSync(new URL("../../../docs/demo.md", import.meta.url), "utf8");
+    const excerpts = [...page.matchAll(/^```\n([^]*?)^```$/gm)]
+      .slice(1)
+      .map(([, lines = ""]) => lines.trimEnd());
+    expect(excerpts).toHaveLength(3);
+    const shown = excerpts.flatMap((lines) => lines.split("\n")).filter((line) => line !== "…");
+    expect(shown.filter((line) => !written.has(line))).toEqual([]);
   });
 
   it("cuts lines to a terminal's width, colours them there, and does neither elsewhere", async () => {

@@ -1,4 +1,5 @@
 import type { PublishedChange } from "../chronicle.ts";
+import type { Instant } from "../../../shared/instant.ts";
 import { lateText } from "../change-line.ts";
 import { dateText } from "../human-text.ts";
 import { publishedStep, type Protagonist, type Story, type StoryKind } from "./story.ts";
@@ -42,7 +43,11 @@ function tellCorrection(
     "The customer's history was folded again in the order in which things happened, and one change went out that names the one it corrects.",
   ];
   const { effectiveAt: wrongAt } = wrong.change;
-  if (!protagonist.transitions.some(({ at, cause: { kind } }) => at === wrongAt && kind === "DEADLINE")) {
+  const isDeadline = wrong.change.cause.kind === "DEADLINE";
+  if (
+    isDeadline &&
+    !protagonist.transitions.some(({ at, cause: { kind } }) => at === wrongAt && kind === "DEADLINE")
+  ) {
     remarks.push(`In its timeline, told afresh, the change of ${dateText(wrongAt)} never happened.`);
   }
   return {
@@ -50,12 +55,16 @@ function tellCorrection(
     title: `What a late fact corrected for ${protagonist.customerId}`,
     steps: [wrong, right].map(publishedStep(protagonist)),
     remarks,
-    rules: {
-      heading: `Rule of its status on ${dateText(wrongAt)}, as known today`,
-      checks: protagonist.explainAt(wrongAt)?.status ?? [],
-    },
+    rules: right.change.changed.includes("status") ? statusRule(protagonist, wrongAt) : null,
     today,
     advice: null,
+  };
+}
+
+function statusRule(protagonist: Protagonist, at: Instant): Story["rules"] {
+  return {
+    heading: `Rule of its status on ${dateText(at)}, as known today`,
+    checks: protagonist.explainAt(at)?.status ?? [],
   };
 }
 
@@ -65,7 +74,7 @@ function correctionOf(changes: readonly PublishedChange[]): Correction | undefin
     const { cause, supersedes, previous, current } = right.change;
     if (cause.kind !== "LATE" || supersedes === null || previous === null) return [];
     const wrong = changes.find(({ change }) => change.changeId === supersedes);
-    if (wrong?.change.cause.kind !== "DEADLINE") return [];
+    if (wrong === undefined) return [];
     const isWeighty = previous.status !== current.status || previous.stage !== current.stage;
     return isWeighty ? [{ wrong, right }] : [];
   });

@@ -30,7 +30,7 @@ export const silenceStory: StoryKind = {
     const rhythm =
       occasionsEver < 3
         ? `After ${countText(occasionsEver, "shopping day")} no rhythm is known: it may stay silent for ${silentDays} days.`
-        : `After ${occasionsEver} shopping days its own rhythm is known: twice its usual gap, here ${silentDays} days, it may stay silent.`;
+        : `After ${occasionsEver} shopping days its own rhythm is known: about twice its usual gap, here ${silentDays} days, it may stay silent.`;
     return {
       customerId: protagonist.customerId,
       title: `Why did ${protagonist.customerId} lapse with no event at all?`,
@@ -38,7 +38,7 @@ export const silenceStory: StoryKind = {
       remarks: [
         rhythm,
         `Its last purchase was on ${dateText(lastOccasionAt)}. From that moment ${dateText(lapse.at)} was known as the day it lapses unless it buys again.`,
-        "No record came that day. The deadline fired by itself, to the millisecond, without a nightly job.",
+        "No record set it off. The deadline fired by itself, to the millisecond, without a nightly job.",
       ],
       rules: { heading: `Rule of its status on ${dateText(lapse.at)}`, checks: explanation.status },
       today: now,

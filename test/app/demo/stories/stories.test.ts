@@ -57,7 +57,7 @@ describe("silence", () => {
     });
     const told = text(story);
     expect(told).toContain(
-      "After 5 shopping days its own rhythm is known: twice its usual gap, here 67 days",
+      "After 5 shopping days its own rhythm is known: about twice its usual gap, here 67 days",
     );
     expect(told).toContain("✗ no purchase by 2023-05-04");
     expect(story.today.next?.deadline).toBe("window-365d");
@@ -134,6 +134,26 @@ describe("late", () => {
     expect(told).toContain("told 12 days late");
     expect(told).toContain("€42.00 of 2023-04-29");
     expect(told).toContain("the change of 2023-05-04 never happened");
+  });
+
+  it("tells of a cancellation heard of too late, where no deadline was wrong", async () => {
+    const second = order(30);
+    const { orderId } = second;
+    const cancelled = {
+      topic: "orders",
+      kind: "CANCELLED",
+      eventId: `c-${orderId}`,
+      customerId: "C-1",
+      occurredAt: day(31),
+      orderId,
+      revision: 0,
+    } as const;
+    const life = await lived([order(0), second, survey(35, 8)], 60, [{ event: cancelled, arrives: 40 }]);
+    const story = tell(lateStory, life);
+    expect(story.steps.map(({ current }) => current.stage)).toEqual(["BUYER", "TESTER"]);
+    expect(story.rules).toBeNull();
+    expect(text(story)).toContain(`${orderId} cancelled of 2023-02-01, told 9 days late`);
+    expect(text(story)).not.toContain("never happened");
   });
 
   it("is not told of a late fact that corrected nothing", async () => {
