@@ -71,6 +71,8 @@ export function createMemoryRegistry(): SchemaSource {
 
 /** HTTP status of what the client threw, if it is an answer of the registry. */
 function statusOf(error: unknown): number | null {
+  // The library drops the status of just one answer: that a subject does not hold a schema.
+  if (error instanceof Error && error.name === "ConfluentSchemaRegistryError") return 404;
   const status = error !== null && typeof error === "object" && "status" in error ? error.status : null;
   return typeof status === "number" ? status : null;
 }

@@ -12,6 +12,9 @@ export interface TransactionOffsets {
 }
 
 const CONCURRENT_TRIES = 200;
+const REQUEST_BYTES = 768 * 1024;
+/** Headers and framing of one record, about. */
+const RECORD_OVERHEAD_BYTES = 300;
 
 /**
  * The transactional producer of one shard. After any failure it is worth nothing (a failed commit wedges it, A10): `fence`
@@ -61,7 +64,8 @@ export class ShardProducer {
       const transaction = await producer.transaction();
       // Offsets first: a transaction begun right after the last one is refused here, where it can be tried again (A10).
       await withPatience(() => this.#sendOffsets(transaction, offsets));
-      if (records.length > 0) await transaction.sendBatch({ topicMessages: records, acks: -1 });
+      for (const topicMessages of requestsOf(records))
+        await transaction.sendBatch({ topicMessages, acks: -1 });
       await transaction.commit();
     } catch (error) {
       void this.discard();
@@ -81,6 +85,32 @@ export class ShardProducer {
       Transaction["sendOffsets"]
     >[0]);
   }
+}
+
+/**
+ * kafkajs makes one record batch of all that a request holds for a partition, and brokers refuse a batch over
+ * `max.message.bytes` (1 MiB unless configured): a large output goes out in several requests. A single record that is larger
+ * goes alone; its topic must allow it.
+ */
+function* requestsOf(records: readonly TopicMessages[]): Generator<TopicMessages[]> {
+  let request: TopicMessages[] = [];
+  let bytes = 0;
+  for (const { topic, messages } of records) {
+    let from = 0;
+    for (const [i, { key, value }] of messages.entries()) {
+      const size = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+      if (bytes > 0 && bytes + size > REQUEST_BYTES) {
+        if (i > from) request.push({ topic, messages: messages.slice(from, i) });
+        yield request;
+        request = [];
+        bytes = 0;
+        from = i;
+      }
+      bytes += size;
+    }
+    if (from < messages.length) request.push({ topic, messages: messages.slice(from) });
+  }
+  if (request.length > 0) yield request;
 }
 
 /** Tries again, after 2–20 ms, while the markers of the transaction before are being written; passes every other error on. */

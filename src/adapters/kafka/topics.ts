@@ -31,7 +31,8 @@ function configsOf({
     ...Object.fromEntries(FACT_TOPICS.map((topic) => [topic, history])),
     "segment-changes": { "cleanup.policy": "delete", "retention.ms": String(changesRetentionMs) },
     "customer-segments": { "cleanup.policy": "compact" },
-    "segment-dead-letters": { ...FOREVER, "cleanup.policy": "delete" },
+    // Whatever was accepted on an input must fit, with its error headers.
+    "segment-dead-letters": { ...FOREVER, "cleanup.policy": "delete", "max.message.bytes": "16777216" },
   };
 }
 

@@ -1,0 +1,108 @@
+import type { Kafka } from "kafkajs";
+import { createAvroDecoder } from "../adapters/avro/decoder.ts";
+import { changeHeaders, createAvroEncoder } from "../adapters/avro/encoder.ts";
+import { createRegistry, type SchemaSource } from "../adapters/avro/registry.ts";
+import { createStateCodec } from "../adapters/avro/state-codec.ts";
+import { createSystemClock } from "../adapters/embedded/clock.ts";
+import { createKafkaClient } from "../adapters/kafka/client.ts";
+import { DEFAULT_SOURCE, KafkaShardSource } from "../adapters/kafka/shard-source.ts";
+import { createRedisStateStore, type RedisStateStore } from "../adapters/redis/state-store.ts";
+import type { Policy } from "../domain/policy.ts";
+import { DEFAULT_SHARD_OPTIONS, type Logger, type ShardOptions } from "../pipeline/options.ts";
+import { Processor } from "../pipeline/processor.ts";
+import type { Telemetry } from "../pipeline/telemetry.ts";
+import { policyFromText, policyText } from "./policy-file.ts";
+
+/** Where the real servers are and under which names this application works with them. */
+export interface Servers {
+  readonly brokers: readonly string[];
+  readonly registryUrl: string;
+  readonly registryAuth: { readonly username: string; readonly password: string } | null;
+  readonly redisUrl: string;
+  readonly redisCluster: boolean;
+  readonly applicationId: string;
+  readonly topicPrefix: string;
+  readonly ssl: Parameters<typeof createKafkaClient>[0]["ssl"];
+  readonly sasl: Parameters<typeof createKafkaClient>[0]["sasl"];
+}
+
+export interface ProcessorOptions {
+  readonly servers: Servers;
+  readonly policy: Policy;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly drainMs: number;
+  readonly shard?: Partial<ShardOptions>;
+}
+
+/** The processor on Kafka, Redis and the registry, started; `stop` drains it and leaves the group. */
+export interface RunningProcessor {
+  readonly processor: Processor;
+  stop(): Promise<void>;
+}
+
+export function kafkaClient(servers: Servers, logger: Logger): Kafka {
+  const { brokers, applicationId, ssl, sasl } = servers;
+  return createKafkaClient({ brokers, clientId: applicationId, ssl, sasl }, logger);
+}
+
+export function registryOf(servers: Servers): SchemaSource {
+  return createRegistry(servers.registryUrl, servers.registryAuth);
+}
+
+export function stateStoreOf(servers: Servers, logger: Logger): RedisStateStore {
+  return createRedisStateStore({
+    url: servers.redisUrl,
+    cluster: servers.redisCluster,
+    applicationId: servers.applicationId,
+    pages: createStateCodec().pages,
+    logger,
+  });
+}
+
+/** Checks what the processor relies on, then joins the group. Throws RefusedError when going on could falsify data. */
+export async function startProcessor(options: ProcessorOptions): Promise<RunningProcessor> {
+  const { servers, policy, logger, telemetry } = options;
+  const registry = registryOf(servers);
+  const encoder = await createAvroEncoder(registry, servers.topicPrefix);
+  const store = stateStoreOf(servers, logger);
+  try {
+    await store.check();
+    const source = new KafkaShardSource(kafkaClient(servers, logger), {
+      ...DEFAULT_SOURCE,
+      applicationId: servers.applicationId,
+      prefix: servers.topicPrefix,
+      encoder: {
+        ...encoder,
+        headers: (change) => changeHeaders(change, `/clientela/${servers.applicationId}`),
+      },
+      logger,
+    });
+    const processor = new Processor(
+      {
+        store,
+        codec: createStateCodec(),
+        decoder: createAvroDecoder(registry),
+        clock: createSystemClock(),
+        telemetry,
+        logger,
+        policy,
+        policies: { text: policyText, parse: policyFromText },
+        options: { ...DEFAULT_SHARD_OPTIONS, ...options.shard },
+      },
+      source,
+      options.drainMs,
+    );
+    await processor.start();
+    return {
+      processor,
+      stop: async () => {
+        await processor.stop();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

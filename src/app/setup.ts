@@ -1,0 +1,38 @@
+import { subjectOf } from "../adapters/avro/encoder.ts";
+import { SCHEMA_TOPICS, schemaText } from "../adapters/avro/schemas.ts";
+import { setupTopics, type TopicFinding } from "../adapters/kafka/topics.ts";
+import type { Logger } from "../pipeline/options.ts";
+import { kafkaClient, registryOf, type Servers } from "./compose-kafka.ts";
+
+export interface SetupOptions {
+  readonly servers: Servers;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly changesRetentionMs: number;
+  readonly logger: Logger;
+}
+
+/** What setup found or did about a topic, or about a subject of the registry. */
+export type Finding =
+  TopicFinding | { readonly subject: string; readonly state: "registered" | "ok"; readonly id: number };
+
+/** Creates or checks topics, registers schemas; may be run again at any time (I1 `setup`). */
+export async function setup(options: SetupOptions): Promise<Finding[]> {
+  const { servers, logger } = options;
+  const admin = kafkaClient(servers, logger).admin();
+  await admin.connect();
+  const findings: Finding[] = [];
+  try {
+    findings.push(...(await setupTopics(admin, { ...options, prefix: servers.topicPrefix })));
+  } finally {
+    await admin.disconnect();
+  }
+  const registry = registryOf(servers);
+  for (const topic of SCHEMA_TOPICS) {
+    const subject = subjectOf(servers.topicPrefix, topic);
+    const held = await registry.idOf(subject, schemaText(topic));
+    const id = held ?? (await registry.register(subject, schemaText(topic)));
+    findings.push({ subject, state: held === null ? "registered" : "ok", id });
+  }
+  return findings;
+}
