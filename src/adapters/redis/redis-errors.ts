@@ -15,6 +15,8 @@ const PASSING = new Set([
   "ASK",
   "UNBLOCKED",
 ]);
+/** Before version 7, an error inside a script came wrapped: where it happened, twice in different spelling. */
+const SCRIPT_PREFIX = /^ERR Error running script [^@]*(?:@user_script: ?\d+: )+-?/;
 const DENIED = new Set(["NOAUTH", "WRONGPASS", "NOPERM"]);
 
 /**
@@ -23,7 +25,14 @@ const DENIED = new Set(["NOAUTH", "WRONGPASS", "NOPERM"]);
  * wrong set-up is a bug: it comes back as a plain Error.
  */
 export function redisError(doing: string, cause: unknown): Error {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
+  if (message.includes("cluster support disabled")) {
+    return new RefusedError(
+      "REDIS_CLUSTER",
+      `Redis is no cluster, but is used as one (${message}). Say that it is a single server`,
+      cause,
+    );
+  }
   if (!(cause instanceof Error) || cause.name !== "ReplyError") {
     const isTimeout = message.includes("timed out") || message.includes("Socket timeout");
     return new RetriableError(
@@ -32,7 +41,7 @@ export function redisError(doing: string, cause: unknown): Error {
       cause,
     );
   }
-  const [word = ""] = message.replace(/^ERR /, "").split(" ", 1);
+  const [word = ""] = message.replace(SCRIPT_PREFIX, "").replace(/^ERR /, "").split(" ", 1);
   if (PASSING.has(word) || message.includes("max number of clients")) {
     return new RetriableError("REDIS_UNAVAILABLE", `Redis can't serve ${doing} now: ${message}`, cause);
   }
@@ -51,4 +60,12 @@ export function redisError(doing: string, cause: unknown): Error {
     );
   }
   return new Error(`Redis refused ${doing}: ${message}`, { cause });
+}
+
+/** ioredis keeps what the last node of a cluster said apart from its own summary. */
+function messageOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const said =
+    "lastNodeError" in cause && cause.lastNodeError instanceof Error ? cause.lastNodeError.message : "";
+  return said === "" ? cause.message : `${cause.message} ${said}`;
 }
