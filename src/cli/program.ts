@@ -1,0 +1,110 @@
+import { Command, CommanderError } from "commander";
+import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
+import { demoCommand } from "./demo.ts";
+import { explainCommand } from "./explain.ts";
+import { produceCommand } from "./produce.ts";
+import { replayCommand } from "./replay.ts";
+import { runCommand } from "./run.ts";
+import { setupCommand } from "./setup.ts";
+import { stackCommand } from "./stack.ts";
+import { timelineCommand } from "./timeline.ts";
+import { watchCommand } from "./watch.ts";
+
+/** Exit codes of I1. */
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
+
+/** What every command is given: a signal that Ctrl-C and SIGTERM raise. */
+export interface CommandContext {
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export function createProgram(context: CommandContext): Command {
+  const program = new Command("clientela")
+    .description(
+      "Keeps every customer's segment true at every moment: Kafka in, explained segment changes out.",
+    )
+    .helpCommand(false)
+    .showHelpAfterError(false);
+  for (const make of [
+    demoCommand,
+    replayCommand,
+    setupCommand,
+    produceCommand,
+    runCommand,
+    watchCommand,
+    explainCommand,
+    timelineCommand,
+    deadLettersCommand,
+    stackCommand,
+  ]) {
+    program.addCommand(make(context));
+  }
+  for (const command of everyCommand(program)) {
+    command.exitOverride().configureOutput({ outputError: () => undefined });
+  }
+  return program;
+}
+
+function* everyCommand(command: Command): Generator<Command> {
+  yield command;
+  for (const child of command.commands) yield* everyCommand(child);
+}
+
+/** Runs one command line and returns its exit code. Problems are told on stderr, a line each. */
+export async function runProgram(
+  create: (context: CommandContext) => Command,
+  args: readonly string[],
+): Promise<number> {
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    // The second time the user means it.
+    if (stop.signal.aborted) process.exit(EXIT.failed);
+    stop.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  // The reader of a pipe may have seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
+  );
+  try {
+    await create({ signal: stop.signal, env: process.env }).parseAsync(["node", "clientela", ...args]);
+    return EXIT.done;
+  } catch (error) {
+    return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    // A command without its sub-command: commander has shown the help, which says it all.
+    if (error.code !== "commander.help") say(error.message.replace(/^error: /, ""));
+    return EXIT.usage;
+  }
+  if (error instanceof UsageError) {
+    for (const problem of error.problems) say(problem);
+    return EXIT.usage;
+  }
+  if (error instanceof RefusedError) {
+    say(`${error.message} [${error.code}]`);
+    return EXIT.refused;
+  }
+  if (error instanceof ClientelaError) {
+    say(`${error.message} [${error.code}]`);
+    return EXIT.failed;
+  }
+  process.stderr.write(
+    `clientela: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return EXIT.failed;
+}
+
+function say(problem: string): void {
+  process.stderr.write(`clientela: ${problem}\n`);
+}

@@ -1,0 +1,11 @@
+import { createProgram, runProgram } from "./cli/program.ts";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(
+    `clientela needs Node 22.18 or newer, this is ${process.versions.node}: in its folder 'npx clientela' and npm scripts use the one that npm installed\n`,
+  );
+  process.exitCode = 2;
+} else {
+  process.exitCode = await runProgram(createProgram, process.argv.slice(2));
+}
