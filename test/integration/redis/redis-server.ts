@@ -1,0 +1,30 @@
+import { inject } from "vitest";
+import { createRedisStateStore, type RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
+import { pagesOfTestHead } from "../../contract/state-store-suite.ts";
+
+const quiet = (): void => undefined;
+const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+let applications = 0;
+
+/** The test run's Redis. */
+export function redisUrl(): string {
+  return inject("endpoints").REDIS_URL;
+}
+
+/** An application id that nobody used before, so that tests do not meet, nor former runs. */
+export function freshApplicationId(): string {
+  return `test-${Date.now().toString(36)}-${process.pid}-${applications++}`;
+}
+
+export function openStore(
+  change: { readonly url?: string; readonly applicationId?: string; readonly commandTimeoutMs?: number } = {},
+): RedisStateStore {
+  return createRedisStateStore({
+    url: redisUrl(),
+    applicationId: freshApplicationId(),
+    pages: pagesOfTestHead,
+    logger,
+    connectTimeoutMs: 1000,
+    ...change,
+  });
+}

@@ -1,0 +1,260 @@
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { shardKeys } from "../../../src/adapters/redis/keys.ts";
+import type { RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
+import { RefusedError, RetriableError } from "../../../src/pipeline/errors.ts";
+import type { CustomerWrite, StateCommit } from "../../../src/pipeline/ports.ts";
+import { instant } from "../../../src/shared/instant.ts";
+import { startFlakyProxy, type FlakyProxy } from "./flaky-proxy.ts";
+import { freshApplicationId, openStore, redisUrl } from "./redis-server.ts";
+
+let admin: Redis;
+let applicationId: string;
+const opened: RedisStateStore[] = [];
+
+beforeAll(() => {
+  admin = new Redis(redisUrl());
+});
+afterAll(() => {
+  admin.disconnect();
+});
+beforeEach(() => {
+  applicationId = freshApplicationId();
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+  const keys = await admin.keys(`{${applicationId}:*`);
+  if (keys.length > 0) await admin.unlink(...keys);
+});
+
+function open(change: Parameters<typeof openStore>[0] = {}): RedisStateStore {
+  const store = openStore({ applicationId, ...change });
+  opened.push(store);
+  return store;
+}
+
+function commitOf(epoch: number, expectedSeq: number, writes: readonly CustomerWrite[]): StateCommit {
+  const marks = {
+    seq: expectedSeq + 1,
+    offsets: { orders: expectedSeq },
+    clock: null,
+    published: 0,
+    policy: "p",
+    migrating: null,
+    silentBelow: null,
+  };
+  return { epoch, expectedSeq, writes, marks, policyText: null };
+}
+
+function customer(customerId: string, head: Uint8Array = Buffer.from([0, 0, 1])): CustomerWrite {
+  return { customerId, head, chunks: [], deadlineAt: instant(5) };
+}
+
+describe("scripts", () => {
+  test("are given to a Redis that has forgotten them", async () => {
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    await store.commit(0, commitOf(epoch, 0, [customer("a")]));
+    await admin.script("FLUSH");
+    expect(await store.commit(0, commitOf(epoch, 1, [customer("b")]))).toEqual({ kind: "applied" });
+    expect(await store.customers(0, "", 10)).toEqual(["a", "b"]);
+  });
+
+  test("that meet a key of another kind write nothing at all", async () => {
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    const keys = shardKeys(applicationId, 0);
+    await admin.set(keys.deadlines, "not ours");
+    await expect(store.commit(0, commitOf(epoch, 0, [customer("a")]))).rejects.toMatchObject({
+      code: "REDIS_KEYS_TAKEN",
+      retriable: false,
+    });
+    expect(await store.read(0, ["a"])).toEqual([null]);
+    expect((await store.acquire(0)).marks).toBeNull();
+  });
+
+  test("that meet a full Redis write nothing at all", async () => {
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    await store.commit(0, commitOf(epoch, 0, [customer("a")]));
+    await admin.config("SET", "maxmemory", "1");
+    try {
+      const full = commitOf(epoch, 1, [
+        customer("b"),
+        { customerId: "a", head: null, chunks: [], deadlineAt: null },
+      ]);
+      await expect(store.commit(0, full)).rejects.toBeInstanceOf(RetriableError);
+      expect(await store.customers(0, "", 10)).toEqual(["a"]);
+    } finally {
+      await admin.config("SET", "maxmemory", "0");
+    }
+    expect((await store.acquire(0)).marks?.seq).toBe(1);
+  });
+});
+
+describe("a connection that fails", () => {
+  let proxy: FlakyProxy;
+
+  beforeEach(async () => {
+    proxy = await startFlakyProxy(redisUrl());
+  });
+  afterEach(async () => {
+    await proxy.down();
+  });
+
+  test("a commit whose answer is lost is an error in bounded time, is not sent again, and a resend finds it done", async () => {
+    const store = open({ url: proxy.url, commandTimeoutMs: 300 });
+    const { epoch } = await store.acquire(0);
+    const commit = commitOf(epoch, 0, [customer("a")]);
+    await store.commit(0, commit);
+    const next = commitOf(epoch, 1, [customer("b")]);
+
+    proxy.swallowsAnswers = true;
+    const started = performance.now();
+    await expect(store.commit(0, next)).rejects.toBeInstanceOf(RetriableError);
+    expect(performance.now() - started).toBeLessThan(2000);
+    proxy.swallowsAnswers = false;
+
+    // The connection comes back; nothing but what is asked from now on goes over it.
+    await expect
+      .poll(() => store.customers(0, "", 10).catch(() => null), { timeout: 5000 })
+      .toEqual(["a", "b"]);
+    expect(proxy.requests(JSON.stringify(next.marks))).toBe(1);
+    expect(await store.commit(0, next)).toEqual({ kind: "already" });
+  });
+
+  test("broken in the middle, everything under way fails at once", async () => {
+    const store = open({ url: proxy.url });
+    const { epoch } = await store.acquire(0);
+    proxy.swallowsAnswers = true;
+    const under = [store.read(0, ["a"]), store.nextDue(0), store.commit(0, commitOf(epoch, 0, []))];
+    const outcomes = Promise.allSettled(under);
+    setTimeout(() => proxy.cut(), 50);
+    for (const outcome of await outcomes) {
+      expect(outcome.status).toBe("rejected");
+      expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(RetriableError);
+    }
+    proxy.swallowsAnswers = false;
+    expect(await store.read(0, ["a"])).toEqual([null]);
+  });
+
+  test("away from the start, and back later", async () => {
+    await proxy.down();
+    const store = open({ url: proxy.url });
+    await expect(store.check()).rejects.toMatchObject({ code: "REDIS_UNREACHABLE", retriable: true });
+    await expect(store.acquire(0)).rejects.toBeInstanceOf(RetriableError);
+    await proxy.up();
+    await expect
+      .poll(
+        () =>
+          store.acquire(0).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 5000 },
+      )
+      .toBe(true);
+  });
+
+  test("closed by its owner: no call comes back to life", async () => {
+    const store = open({ url: proxy.url });
+    await store.acquire(0);
+    await store.close();
+    await expect(store.acquire(0)).rejects.toBeInstanceOf(RetriableError);
+  });
+});
+
+describe("check", () => {
+  test("accepts the test run's server", async () => {
+    await expect(open().check()).resolves.toBeUndefined();
+  });
+
+  test("refuses one that evicts", async () => {
+    await admin.config("SET", "maxmemory-policy", "allkeys-lru");
+    try {
+      await expect(open().check()).rejects.toMatchObject({ code: "REDIS_EVICTS", retriable: false });
+    } finally {
+      await admin.config("SET", "maxmemory-policy", "noeviction");
+    }
+  });
+
+  test("refuses one that does not know us", async () => {
+    const { host } = new URL(redisUrl());
+    await expect(open({ url: `redis://nobody:wrong@${host}` }).check()).rejects.toBeInstanceOf(RefusedError);
+  });
+});
+
+describe("reading while somebody commits", () => {
+  test("head and pages are of one commit", async () => {
+    const [writer, reader] = [open(), open()];
+    const { epoch } = await writer.acquire(0);
+    const version = (seq: number): CustomerWrite => {
+      // Pages come and go, all of one commit carry its number.
+      const [first, tail] = [seq % 3, 3 + (seq % 4)];
+      const chunks = Array.from({ length: 7 }, (_, page): [number, Uint8Array | null] => [
+        page,
+        page >= first && page < tail ? Buffer.from([seq]) : null,
+      ]);
+      return { customerId: "w", head: Buffer.from([first, tail, seq]), chunks, deadlineAt: null };
+    };
+    await writer.commit(0, commitOf(epoch, 0, [version(1)]));
+    let reads = 0;
+    const writing = (async (): Promise<void> => {
+      for (let seq = 2; reads < 40; seq++) {
+        const { kind } = await writer.commit(0, commitOf(epoch, seq - 1, [version(seq % 256)]));
+        expect(kind).toBe("applied");
+        // Now and then the reader finds time for both of its steps.
+        if (seq % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    })();
+    while (reads < 40) {
+      const found = await reader.read(0, ["w"]).catch((error: unknown) => error);
+      // Overtaken five times in a row it gives up for now, which is not wrong.
+      if (found instanceof RetriableError) continue;
+      const [stored] = found as Awaited<ReturnType<RedisStateStore["read"]>>;
+      const [first = 0, tail = 0, seq = 0] = stored!.head;
+      expect([...stored!.chunks]).toEqual(
+        Array.from({ length: tail - first }, (_, i) => [first + i, Buffer.from([seq])]),
+      );
+      reads++;
+    }
+    await writing;
+  });
+
+  test("a page that somebody deleted is refused, not taken for empty", async () => {
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    const heavy = { ...customer("w", Buffer.from([0, 1])), chunks: [[0, Buffer.from("x")] as const] };
+    await store.commit(0, commitOf(epoch, 0, [heavy]));
+    await admin.unlink(shardKeys(applicationId, 0).chunks);
+    await expect(store.read(0, ["w"])).rejects.toMatchObject({ code: "STATE_DAMAGED", retriable: false });
+  });
+});
+
+describe("memory", () => {
+  test("a customer with a head of 190 bytes and a deadline takes at most 400 bytes (A7)", async () => {
+    const store = open();
+    let { epoch } = await store.acquire(0);
+    const customers = 100_000;
+    const batch = 4000;
+    for (let from = 0, seq = 0; from < customers; from += batch, seq++) {
+      const writes = Array.from({ length: batch }, (_, i): CustomerWrite => {
+        const number = from + i;
+        const head = Buffer.alloc(190, number).fill(0, 0, 2);
+        // Spread over a year, as lapse deadlines are.
+        const deadlineAt = instant(1_700_000_000_000 + ((number * 2_654_435_761) % 31_536_000_000));
+        return { customerId: `c${100_000 + number}`, head, chunks: [], deadlineAt };
+      });
+      expect(await store.commit(0, commitOf(epoch, seq, writes))).toEqual({ kind: "applied" });
+    }
+    const { marks, states, deadlines } = shardKeys(applicationId, 0);
+    const bytes = await Promise.all(
+      [marks, states, deadlines].map((key) => admin.memory("USAGE", key, "SAMPLES", 0)),
+    );
+    const perCustomer = bytes.reduce<number>((sum, each) => sum + (each ?? 0), 0) / customers;
+    expect(perCustomer).toBeGreaterThan(190);
+    expect(perCustomer).toBeLessThanOrEqual(400);
+    ({ epoch } = await store.acquire(0));
+    expect(await store.clear(0, epoch)).toEqual({ kind: "applied" });
+  });
+});
