@@ -50,9 +50,9 @@ function decidingInstant(
       return versionAt(order.versions, Infinity)?.at ?? order.paid[0]?.at ?? order.cancelled[0]?.at ?? null;
     }
     case "inquiries":
-      return instantOf(customer.state.inquiries.find(({ inquiryId }) => inquiryId === event.inquiryId));
+      return instantOf(customer.inquiry(event.inquiryId));
     case "surveys":
-      return instantOf(customer.state.surveys.find(({ surveyId }) => surveyId === event.surveyId));
+      return instantOf(customer.survey(event.surveyId));
     case "customers":
       return null;
   }

@@ -1,12 +1,11 @@
-import type { CustomerState, OrderFact } from "./customer-state.ts";
+import type { CustomerState, InquiryFact, OrderFact, SurveyFact } from "./customer-state.ts";
+import { FactIndex } from "./fact-index.ts";
 import { resume } from "./history.ts";
 import type { Policy } from "./policy.ts";
 import { Walker } from "./walker.ts";
 
 /** Orders in one part of the stored state (A7): a full page leaves the head. */
 export const ORDERS_PER_PAGE = 64;
-/** From this many orders on, they are found by an index instead of a scan. */
-const INDEX_FROM = 16;
 const NO_PAGES: ReadonlySet<number> = new Set();
 
 /** The state of a customer of whom nothing is known. */
@@ -38,7 +37,9 @@ export class Customer {
   /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
   nothingSettledBefore = -Infinity;
   #walker: Walker | null = null;
-  #orders: Map<string, OrderFact> | null = null;
+  readonly #orders = new FactIndex((order: OrderFact) => order.orderId);
+  readonly #inquiries = new FactIndex((inquiry: InquiryFact) => inquiry.inquiryId);
+  readonly #surveys = new FactIndex((survey: SurveyFact) => survey.surveyId);
   #changedPages: Set<number> | null = null;
   #tailOrders: number;
 
@@ -76,10 +77,23 @@ export class Customer {
   }
 
   order(orderId: string): OrderFact | undefined {
-    const { orders } = this.state;
-    if (orders.length < INDEX_FROM) return orders.find((order) => order.orderId === orderId);
-    this.#orders ??= new Map(orders.map((order) => [order.orderId, order]));
-    return this.#orders.get(orderId);
+    return this.#orders.find(this.state.orders, orderId);
+  }
+
+  inquiry(inquiryId: string): InquiryFact | undefined {
+    return this.#inquiries.find(this.state.inquiries, inquiryId);
+  }
+
+  survey(surveyId: string): SurveyFact | undefined {
+    return this.#surveys.find(this.state.surveys, surveyId);
+  }
+
+  addInquiry(inquiry: InquiryFact): void {
+    this.#inquiries.add(this.state.inquiries, inquiry);
+  }
+
+  addSurvey(survey: SurveyFact): void {
+    this.#surveys.add(this.state.surveys, survey);
   }
 
   /** Files a new order on the tail page; a full one leaves the head. */
@@ -93,8 +107,7 @@ export class Customer {
       refunds: [],
       page: state.tailPage,
     };
-    state.orders.push(order);
-    this.#orders?.set(orderId, order);
+    this.#orders.add(state.orders, order);
     if (++this.#tailOrders === ORDERS_PER_PAGE) {
       this.markChanged(state.tailPage);
       state.tailPage++;
@@ -114,7 +127,6 @@ export class Customer {
     }
     if (kept.length === state.orders.length) return;
     state.orders = kept;
-    this.#orders = null;
     const used = kept.reduce((first, { page }) => Math.min(first, page), state.tailPage);
     state.firstPage = used;
   }

@@ -58,12 +58,8 @@ export function figuresOf(window: Window, accountSince: number | null): Figures 
 
 /** The first inquiry that shows interest after an instant (S3.9); null: none. */
 export function firstInterestAfter(window: Window, after: number): number | null {
-  const { inquiries } = window.ledger;
-  for (let i = firstAfter(inquiries, after); i < inquiries.length; i++) {
-    const inquiry = inquiries[i];
-    if (inquiry?.isInterest === true) return inquiry.at;
-  }
-  return null;
+  const { interests } = window.ledger;
+  return interests[firstAfter(interests, after)]?.at ?? null;
 }
 
 /** S3.6 and SPONSOR's hold: the latest score in the window, and whether some score ≥ 9 is in it. */

@@ -22,10 +22,16 @@ export interface Occasion {
   readonly month: number;
 }
 
-interface InquiryEntry {
+/** An inquiry that shows interest (S3.9). */
+interface InterestEntry {
   readonly fact: InquiryFact;
   readonly at: number;
-  readonly isInterest: boolean;
+}
+
+/** What handling an inquiry cost, in minor units of the base currency; never 0 (S3.5). */
+interface HandlingEntry {
+  readonly fact: InquiryFact;
+  readonly at: number;
   readonly cost: number;
 }
 
@@ -52,8 +58,8 @@ interface AttributeEntry {
 export interface LedgerListener {
   orderAdded(index: number, order: Contribution): void;
   orderRemoved(index: number, order: Contribution): void;
-  inquiryAdded(index: number, inquiry: { readonly at: number; readonly cost: number }): void;
-  inquiryRemoved(index: number, inquiry: { readonly at: number; readonly cost: number }): void;
+  handlingAdded(index: number, handling: { readonly at: number; readonly cost: number }): void;
+  handlingRemoved(index: number, handling: { readonly at: number; readonly cost: number }): void;
 }
 
 /**
@@ -67,7 +73,10 @@ export class Ledger {
   readonly occasions: Occasion[] = [];
   /** Standing, unpaid, with terms; ascending by `dueAt`. */
   readonly open: Contribution[] = [];
-  readonly inquiries: InquiryEntry[] = [];
+  /** INFORMATION, QUOTE and VISIT. */
+  readonly interests: InterestEntry[] = [];
+  /** Inquiries of any kind that cost something. */
+  readonly handlings: HandlingEntry[] = [];
   readonly surveys: SurveyEntry[] = [];
   referrals: ReferralEntry[] = [];
   readonly attributes = new Map<string, AttributeEntry>();
@@ -158,26 +167,24 @@ export class Ledger {
   }
 
   seeInquiry(inquiry: InquiryFact, at: number, listener: LedgerListener): void {
-    const index = this.inquiries.findLastIndex(({ fact }) => fact === inquiry);
-    const before = this.inquiries[index];
-    if (before !== undefined) {
-      this.inquiries.splice(index, 1);
-      listener.inquiryRemoved(index, before);
-    }
+    // A fact with one version has not been seen before: an event in order does not search those that have.
+    if (inquiry.versions.length > 1) this.#takeInquiryBack(inquiry, listener);
     const version = versionAt(inquiry.versions, at);
     if (version === undefined) return;
-    const entry: InquiryEntry = {
-      fact: inquiry,
-      at: version.at,
-      isInterest: version.kind === "INFORMATION" || version.kind === "QUOTE" || version.kind === "VISIT",
-      cost: toBase(this.policy, version.handlingCostMinor, version.currency, version.at) ?? 0,
-    };
-    listener.inquiryAdded(insertByAt(this.inquiries, entry), entry);
+    if (version.kind === "INFORMATION" || version.kind === "QUOTE" || version.kind === "VISIT") {
+      insertByAt(this.interests, { fact: inquiry, at: version.at });
+    }
+    const cost = toBase(this.policy, version.handlingCostMinor, version.currency, version.at) ?? 0;
+    if (cost === 0) return;
+    const entry: HandlingEntry = { fact: inquiry, at: version.at, cost };
+    listener.handlingAdded(insertByAt(this.handlings, entry), entry);
   }
 
   seeSurvey(survey: SurveyFact, at: number): void {
-    const index = this.surveys.findLastIndex(({ fact }) => fact === survey);
-    if (index >= 0) this.surveys.splice(index, 1);
+    if (survey.versions.length > 1) {
+      const index = this.surveys.findLastIndex(({ fact }) => fact === survey);
+      if (index >= 0) this.surveys.splice(index, 1);
+    }
     const version = versionAt(survey.versions, at);
     if (version === undefined) return;
     const { eventId, score } = version;
@@ -214,6 +221,14 @@ export class Ledger {
       }
     }
     this.referrals = active.sort((a, b) => a.at - b.at);
+  }
+
+  #takeInquiryBack(inquiry: InquiryFact, listener: LedgerListener): void {
+    const interest = this.interests.findLastIndex(({ fact }) => fact === inquiry);
+    if (interest >= 0) this.interests.splice(interest, 1);
+    const index = this.handlings.findLastIndex(({ fact }) => fact === inquiry);
+    const [handling] = index < 0 ? [] : this.handlings.splice(index, 1);
+    if (handling !== undefined) listener.handlingRemoved(index, handling);
   }
 
   /** Where the order stood before this instant; -1 when it did not. */

@@ -19,22 +19,20 @@ export function mergeEvent(customer: Customer, event: FactEvent): Merged | null 
     case "orders":
       return mergeOrder(customer, event);
     case "inquiries": {
-      const { inquiries } = customer.state;
-      const known = inquiries.find(({ inquiryId }) => inquiryId === event.inquiryId);
+      const known = customer.inquiry(event.inquiryId);
       const fact = known ?? { inquiryId: event.inquiryId, versions: [] };
       const { occurredAt: at, revision, eventId, kind, handlingCostMinor, currency } = event;
       if (!addVersion(fact.versions, { at, revision, eventId, kind, handlingCostMinor, currency }))
         return null;
-      if (known === undefined) inquiries.push(fact);
+      if (known === undefined) customer.addInquiry(fact);
       return { fact, of: "inquiries" };
     }
     case "surveys": {
-      const { surveys } = customer.state;
-      const known = surveys.find(({ surveyId }) => surveyId === event.surveyId);
+      const known = customer.survey(event.surveyId);
       const fact = known ?? { surveyId: event.surveyId, versions: [] };
       const { occurredAt: at, revision, eventId, score } = event;
       if (!addVersion(fact.versions, { at, revision, eventId, score })) return null;
-      if (known === undefined) surveys.push(fact);
+      if (known === undefined) customer.addSurvey(fact);
       return { fact, of: "surveys" };
     }
     case "customers":

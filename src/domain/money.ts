@@ -1,4 +1,4 @@
-import type { Policy } from "./policy.ts";
+import type { DatedRate, Policy } from "./policy.ts";
 
 /**
  * Greatest amount of one fact, in minor units of the base currency. With it the sums of a customer with up to 9 000 such
@@ -16,13 +16,21 @@ export function toBase(
   if (currency === null || currency === policy.baseCurrency) return amountMinor;
   const rates = policy.rates.get(currency);
   if (rates === undefined) return null;
-  let rate;
-  for (const dated of rates) {
-    if (dated.fromAt > at) break;
-    rate = dated;
-  }
+  const rate = rateOn(rates, at);
   if (rate === undefined) return null;
   const doubled = 2n * BigInt(amountMinor) * rate.numerator;
   const magnitude = ((doubled < 0n ? -doubled : doubled) + rate.denominator) / (2n * rate.denominator);
   return Number(doubled < 0n ? -magnitude : magnitude);
+}
+
+/** The rate whose `from` is the latest that is not after the instant; a policy may have one for each day of many years. */
+function rateOn(rates: readonly DatedRate[], at: number): DatedRate | undefined {
+  let low = 0;
+  let high = rates.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rates[middle]?.fromAt ?? Infinity) <= at) low = middle + 1;
+    else high = middle;
+  }
+  return rates[low - 1];
 }

@@ -15,7 +15,7 @@ export class Window implements LedgerListener {
   at: number;
   /** Index in `ledger.orders` of the first one inside the window. */
   #firstOrder = 0;
-  #firstInquiry = 0;
+  #firstHandling = 0;
   revenue = 0;
   orderCost = 0;
   handlingCost = 0;
@@ -39,7 +39,7 @@ export class Window implements LedgerListener {
   copy(): Window {
     const copy = new Window(this.ledger, this.at);
     copy.#firstOrder = this.#firstOrder;
-    copy.#firstInquiry = this.#firstInquiry;
+    copy.#firstHandling = this.#firstHandling;
     copy.revenue = this.revenue;
     copy.orderCost = this.orderCost;
     copy.handlingCost = this.handlingCost;
@@ -54,7 +54,7 @@ export class Window implements LedgerListener {
   moveTo(at: number): void {
     this.at = at;
     const from = at - YEAR_MS;
-    const { orders, inquiries } = this.ledger;
+    const { orders, handlings } = this.ledger;
     for (;;) {
       const order = orders[this.#firstOrder];
       if (order === undefined || order.at > from) break;
@@ -62,10 +62,10 @@ export class Window implements LedgerListener {
       this.#firstOrder++;
     }
     for (;;) {
-      const inquiry = inquiries[this.#firstInquiry];
-      if (inquiry === undefined || inquiry.at > from) break;
-      this.handlingCost -= inquiry.cost;
-      this.#firstInquiry++;
+      const handling = handlings[this.#firstHandling];
+      if (handling === undefined || handling.at > from) break;
+      this.handlingCost -= handling.cost;
+      this.#firstHandling++;
     }
   }
 
@@ -77,12 +77,8 @@ export class Window implements LedgerListener {
 
   /** When the first inquiry that cost something leaves; Infinity: none. */
   get costExitAt(): number {
-    const { inquiries } = this.ledger;
-    for (let i = this.#firstInquiry; i < inquiries.length; i++) {
-      const inquiry = inquiries[i];
-      if (inquiry !== undefined && inquiry.cost !== 0) return inquiry.at + YEAR_MS;
-    }
-    return Infinity;
+    const handling = this.ledger.handlings[this.#firstHandling];
+    return handling === undefined ? Infinity : handling.at + YEAR_MS;
   }
 
   /** Occasions with an instant in W(ms). */
@@ -101,14 +97,14 @@ export class Window implements LedgerListener {
     else this.#firstOrder--;
   }
 
-  inquiryAdded(_index: number, inquiry: { readonly at: number; readonly cost: number }): void {
-    if (inquiry.at > this.at - YEAR_MS) this.handlingCost += inquiry.cost;
-    else this.#firstInquiry++;
+  handlingAdded(_index: number, handling: { readonly at: number; readonly cost: number }): void {
+    if (handling.at > this.at - YEAR_MS) this.handlingCost += handling.cost;
+    else this.#firstHandling++;
   }
 
-  inquiryRemoved(index: number, inquiry: { readonly at: number; readonly cost: number }): void {
-    if (index >= this.#firstInquiry) this.handlingCost -= inquiry.cost;
-    else this.#firstInquiry--;
+  handlingRemoved(index: number, handling: { readonly at: number; readonly cost: number }): void {
+    if (index >= this.#firstHandling) this.handlingCost -= handling.cost;
+    else this.#firstHandling--;
   }
 
   #take(order: Contribution, sign: 1 | -1): void {
