@@ -47,7 +47,14 @@ export function lookAhead(walker: Walker): Next | null {
   }
 }
 
-/** A change to publish. `figures`, `before`: at `effectiveAt`; `walker`: now, for what comes next. */
+/** What a change is explained with: the figures of an instant and what was in force just before it. */
+export interface Grounds {
+  readonly at: number;
+  readonly figures: Figures;
+  readonly before: Before;
+}
+
+/** A change to publish. `grounds`: of `effectiveAt`, unless that is settled; `walker`: now, for what comes next. */
 export function draftOf(
   customerId: string,
   changeId: string,
@@ -55,8 +62,7 @@ export function draftOf(
   effectiveAt: Instant,
   previous: Classification | null,
   current: Classification,
-  figures: Figures,
-  before: Before,
+  { at, figures, before }: Grounds,
   walker: Walker,
   supersedes: string | null,
 ): ChangeDraft {
@@ -69,7 +75,7 @@ export function draftOf(
     current,
     effectiveAt,
     cause,
-    reasons: reasonsFor(changed, previous, current, figures, effectiveAt, before),
+    reasons: reasonsFor(changed, previous, current, figures, at, before),
     facts: factsOf(figures),
     next: lookAhead(walker),
     levers: figures.profileInForce.levers[current.stage] ?? null,

@@ -17,7 +17,7 @@ import {
   type Check,
 } from "./rules.ts";
 import { RUNGS } from "./reasons.ts";
-import type { Walker } from "./walker.ts";
+import { Walker } from "./walker.ts";
 
 /** A rule of a rung, value or tag, with whether it holds. */
 export type ExplainedRule = Check;
@@ -45,7 +45,10 @@ export interface Explanation {
   readonly lever: string | null;
 }
 
-/** Explains the customer at an instant; null when nothing was known of it then. The customer is not changed. */
+/**
+ * Explains the customer at an instant; null when nothing was known of it then, or the details of that time have been dropped
+ * (S2.4). The customer is not changed.
+ */
 export function explain(customer: Customer, at: Instant, policy: Policy): Explanation | null {
   const walker = standAt(customer, at, policy);
   const { standing } = walker;
@@ -111,7 +114,9 @@ export function segmentAt(
 
 /** A walker at an instant, its own: a look ahead from where the fold stands, or the past folded again. */
 function standAt(customer: Customer, at: Instant, policy: Policy): Walker {
-  const { evaluatedAt } = customer.state;
+  const { evaluatedAt, base } = customer.state;
+  // What led to the base has been dropped: of the time before it nothing can be said any more.
+  if (base !== null && at < base.at) return Walker.from(policy, null);
   if (evaluatedAt === null || at < evaluatedAt)
     return finish(
       walk(customer.state, policy, at, () => undefined),

@@ -1,19 +1,19 @@
 import { instant, type Instant } from "../shared/instant.ts";
 import { refusalOf } from "./admission.ts";
 import type { Cause, EventRef, Transition } from "./change.ts";
-import { NOTHING_BEFORE, sameClassification, type Before } from "./classify.ts";
+import { sameClassification, type Before } from "./classify.ts";
 import type { Customer } from "./customer.ts";
-import { changeIdOf, draftOf } from "./draft.ts";
+import { changeIdOf, draftOf, type Grounds } from "./draft.ts";
 import { eraseFacts } from "./erasure.ts";
 import type { CustomerErased, CustomerEvent, Referral } from "./events.ts";
-import { figuresOf, type Figures } from "./figures.ts";
+import { figuresOf } from "./figures.ts";
 import type { FoldOptions, FoldOutcome, FoldOutput, ReferralUpdate } from "./fold-api.ts";
 import { referralRef, resume, walk } from "./history.ts";
 import { mergeEvent, type FactEvent, type Merged } from "./merge-event.ts";
 import type { Policy } from "./policy.ts";
 import { mergeReferral, referralUpdates, spansByReferrer } from "./referral.ts";
 import { forgetSettled } from "./retention.ts";
-import type { Walker } from "./walker.ts";
+import { beforeOf, type Walker } from "./walker.ts";
 
 /**
  * Folds one event into the customer, in place (S1, S2, S7). Same customer, same event, same result; no clock.
@@ -171,6 +171,8 @@ function erase(
   state.published = null;
   state.standing = null;
   outputs.push(...refold(customer, through, options, "LATE"));
+  // Without facts left only the marker has a deadline, and the shard's clock may have passed it already (A4).
+  if (through !== null && state.evaluatedAt === null) advanceInto(outputs, customer, through, options);
   return { kind: "folded", outputs: options.quiet ? [] : outputs, referrals };
 }
 
@@ -228,7 +230,8 @@ function publish(
 ): void {
   const { figures } = walker;
   if (figures === null) throw new Error("a transition has figures");
-  publishAs(outputs, customer, walker, transition.cause, transition.at, figures, before, null, options);
+  const { at, cause } = transition;
+  publishAs(outputs, customer, walker, cause, at, { at, figures, before }, null, options);
 }
 
 function publishAs(
@@ -237,8 +240,7 @@ function publishAs(
   walker: Walker,
   cause: Cause,
   effectiveAt: Instant,
-  figures: Figures,
-  before: Before,
+  grounds: Grounds,
   supersedes: string | null,
   options: FoldOptions,
 ): void {
@@ -250,18 +252,7 @@ function publishAs(
   const changeId = changeIdOf(state.customerId, cause, effectiveAt, previous, current);
   if (!options.quiet) {
     outputs.push(
-      draftOf(
-        state.customerId,
-        changeId,
-        cause,
-        effectiveAt,
-        previous,
-        current,
-        figures,
-        before,
-        walker,
-        supersedes,
-      ),
+      draftOf(state.customerId, changeId, cause, effectiveAt, previous, current, grounds, walker, supersedes),
     );
   }
   state.published = { classification: current, changeId };
@@ -280,10 +271,10 @@ function refold(
   const { state } = customer;
   const outputs: FoldOutput[] = [];
   const limit = Math.max(state.evaluatedAt ?? -Infinity, through ?? -Infinity, newestInstant(customer));
-  let led: { figures: Figures; before: Before } | null = null;
-  let memory: Before = NOTHING_BEFORE;
-  const walker = walk(state, options.policy, limit, (_transition, walking) => {
-    led = { figures: walking.figures ?? figuresOf(walking.window, null), before: memory };
+  let led: Grounds | null = null;
+  let memory: Before = beforeOf(state.base?.standing ?? null);
+  const walker = walk(state, options.policy, limit, ({ at }, walking) => {
+    led = walking.figures === null ? null : { at, figures: walking.figures, before: memory };
     memory = walking.before;
   });
   state.standing = walker.standing;
@@ -299,21 +290,25 @@ function refold(
   state.evaluatedAt = instant(walker.window.at);
   const { since, cause } = walker.standing;
   const supersedes = kind === "LATE" ? (state.published?.changeId ?? null) : null;
-  const found = led as { figures: Figures; before: Before } | null;
-  // Without a transition after the base, the one that led here lies before it: its figures are those of now.
-  const figures = found?.figures ?? figuresOf(walker.window, walker.before.accountSince);
+  // The facts of a settled transition may have been dropped (S2.4): kept or not, it is explained with those of now.
+  const isSettled = since < (state.newestAt ?? -Infinity) - options.policy.horizonMs;
+  const grounds = isSettled ? null : (led as Grounds | null);
   publishAs(
     outputs,
     customer,
     walker,
     { kind, ref: cause.ref },
     since,
-    figures,
-    found?.before ?? walker.before,
+    grounds ?? groundsOf(walker),
     supersedes,
     options,
   );
   return outputs;
+}
+
+function groundsOf(walker: Walker): Grounds {
+  const { window, before } = walker;
+  return { at: window.at, figures: figuresOf(window, before.accountSince), before };
 }
 
 /** Every fact kept has been seen once a re-fold is over. */

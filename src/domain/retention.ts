@@ -4,58 +4,90 @@ import type { Customer } from "./customer.ts";
 import type { CustomerState, OrderFact, RegisterRecord } from "./customer-state.ts";
 import { walk } from "./history.ts";
 import type { Policy } from "./policy.ts";
+import { firstAfter } from "./sorted.ts";
 import { versionAt } from "./versions.ts";
 
 /** Facts are dropped at most this often: it costs a re-fold of the customer. */
 const SLACK_MS = 90 * DAY_MS;
+/** Register records alone are dropped only by so many: most customers have few, and keeping those keeps their timeline whole. */
+const SLACK_RECORDS = 64;
 
 /**
  * Folds what is settled and out of every window's reach into totals (S2.4). Facts stay for two horizons: one in which they can
- * be amended, and one in which windows of the first still reach them.
+ * be amended, and one in which windows of the first still reach them (no window is longer than a horizon: policy.schema.json).
+ * Orders stay longer where nothing was bought since: the lapse formula looks one horizon back from tₙ (S4.2).
+ * When that happens depends on the facts alone, not on when the customer was last loaded.
  * @returns true when the facts changed, so that the fold must be resumed from them
  */
 export function forgetSettled(customer: Customer, policy: Policy): boolean {
   const { state } = customer;
   const { newestAt } = state;
   if (newestAt === null || newestAt < customer.nothingSettledBefore) return false;
-  customer.nothingSettledBefore = oldestAt(state) + 2 * policy.horizonMs + SLACK_MS;
-  if (newestAt < customer.nothingSettledBefore) return false;
-  const baseAt = newestAt - policy.horizonMs;
+  const { horizonMs } = policy;
+  // A fact at exactly newestAt − horizon may still come (S2.4): the base lies before it.
+  const baseAt = newestAt - horizonMs - 1;
+  const { occasions } = customer.walker(policy).ledger;
+  const lastBought = occasions[firstAfter(occasions, baseAt) - 1]?.at ?? baseAt;
+  const oldestOrder = oldestOrderAt(state);
+  const oldestOther = oldestOtherAt(state);
+  const due = baseAt - horizonMs - SLACK_MS;
+  if (oldestOrder >= lastBought - horizonMs - SLACK_MS && oldestOther >= due) {
+    // What is still to come is at most one horizon older than the newest; an order that waits for the next purchase is asked for
+    // each time.
+    customer.nothingSettledBefore =
+      oldestOrder < due
+        ? -Infinity
+        : Math.min(newestAt + horizonMs, Math.min(oldestOrder, oldestOther) + 2 * horizonMs + SLACK_MS + 1);
+    return false;
+  }
+  drop(customer, policy, baseAt);
+  return true;
+}
 
+function drop(customer: Customer, policy: Policy, baseAt: number): void {
+  const { state } = customer;
   const walker = walk(state, policy, baseAt, () => undefined);
   const { ledger } = walker;
+  const cutAt = baseAt - policy.horizonMs;
   const lastOccasion = ledger.occasions.at(-1)?.at ?? baseAt;
   // Whole days go, so that no occasion loses its earliest order alone.
-  const reach = Math.min(baseAt, lastOccasion) - policy.horizonMs;
-  const cutDay = ledger.calendar.day(reach);
+  const cutDay = ledger.calendar.day(lastOccasion - policy.horizonMs);
   const isOld = (at: number): boolean => ledger.calendar.day(at) < cutDay;
-  if (!isOld(oldestAt(state))) return false;
-
-  const dropped = ledger.occasions.filter(({ at }) => isOld(at)).length;
+  const occasionsDropped = ledger.occasionsDropped + ledger.occasions.filter(({ at }) => isOld(at)).length;
   state.base = {
     at: instant(baseAt),
     standing: walker.standing,
-    occasionsDropped: ledger.occasionsDropped + dropped,
-    firstOccasionAt: ledger.firstOccasionAt === null ? null : instant(ledger.firstOccasionAt),
+    occasionsDropped,
+    firstOccasionAt:
+      occasionsDropped === 0 || ledger.firstOccasionAt === null ? null : instant(ledger.firstOccasionAt),
   };
-  if (state.base.occasionsDropped === 0) state.base = { ...state.base, firstOccasionAt: null };
   customer.retainOrders(
     (order) =>
       !isOld(placedAt(order, baseAt)) || contributionAfter(order, baseAt, policy, isOld, ledger.calendar),
   );
-  state.inquiries = state.inquiries.filter(({ versions }) => !versions.every(({ at }) => isOld(at)));
-  state.surveys = state.surveys.filter(({ versions }) => !versions.every(({ at }) => isOld(at)));
-  state.referrals = state.referrals.filter(({ spans }) => !spans.every(({ at }) => isOld(at)));
-  state.register = withoutOverridden(state.register, isOld);
-  return true;
+  const isPast = ({ at }: { readonly at: number }): boolean => at < cutAt;
+  state.inquiries = state.inquiries.filter(({ versions }) => !versions.every(isPast));
+  state.surveys = state.surveys.filter(({ versions }) => !versions.every(isPast));
+  state.referrals = state.referrals.filter(({ spans }) => !spans.every(isPast));
+  const overridden = overriddenAt(state.register);
+  state.register = state.register.filter((_record, i) => (overridden[i] ?? Infinity) >= cutAt);
 }
 
-function oldestAt(state: CustomerState): number {
+function oldestOrderAt(state: CustomerState): number {
   let oldest = Infinity;
   for (const order of state.orders) oldest = Math.min(oldest, placedAt(order, Infinity));
-  for (const { versions } of state.inquiries) oldest = Math.min(oldest, versions[0]?.at ?? Infinity);
-  for (const { versions } of state.surveys) oldest = Math.min(oldest, versions[0]?.at ?? Infinity);
   return oldest;
+}
+
+/** The oldest instant from which on facts that are no orders are of no more use. */
+function oldestOtherAt(state: CustomerState): number {
+  let oldest = Infinity;
+  for (const { versions } of state.inquiries) oldest = Math.min(oldest, versions.at(-1)?.at ?? Infinity);
+  for (const { versions } of state.surveys) oldest = Math.min(oldest, versions.at(-1)?.at ?? Infinity);
+  for (const { spans } of state.referrals) oldest = Math.min(oldest, spans.at(-1)?.at ?? Infinity);
+  if (state.register.length < SLACK_RECORDS) return oldest;
+  const overridden = overriddenAt(state.register).sort((a, b) => a - b);
+  return Math.min(oldest, overridden[SLACK_RECORDS - 1] ?? Infinity);
 }
 
 /** When the order counts as placed at the base; what is not placed by then counts by its closing. */
@@ -84,17 +116,18 @@ function contributionAfter(
   return contribution !== null && !isOld(contribution.at);
 }
 
-/** Drops old register records of which every attribute is set again by a later, also old one. */
-function withoutOverridden(
-  register: readonly RegisterRecord[],
-  isOld: (at: number) => boolean,
-): RegisterRecord[] {
-  const overridden = new Set<string>();
-  const kept: RegisterRecord[] = [];
-  for (const record of register.toReversed()) {
-    const isNeeded = !isOld(record.at) || record.attributes.some(([name]) => !overridden.has(name));
-    if (isNeeded) kept.push(record);
-    if (isOld(record.at)) for (const [name] of record.attributes) overridden.add(name);
+/** For each register record since when all its attributes have been set anew (S2.2); Infinity: one of them is still in force. */
+function overriddenAt(register: readonly RegisterRecord[]): number[] {
+  const instants = new Array<number>(register.length).fill(Infinity);
+  const setAgainAt = new Map<string, number>();
+  for (let i = register.length - 1; i >= 0; i--) {
+    const record = register[i];
+    if (record === undefined) continue;
+    instants[i] = record.at;
+    for (const [name] of record.attributes) {
+      instants[i] = Math.max(instants[i] ?? 0, setAgainAt.get(name) ?? Infinity);
+      setAgainAt.set(name, record.at);
+    }
   }
-  return kept.reverse();
+  return instants;
 }

@@ -50,13 +50,7 @@ export class Walker {
   }
 
   get before(): Before {
-    const { standing } = this;
-    if (standing === null) return NOTHING_BEFORE;
-    return {
-      stage: standing.classification.stage,
-      value: standing.classification.value,
-      accountSince: standing.accountSince,
-    };
+    return beforeOf(this.standing);
   }
 
   /** Lets time pass to an instant whose events, if any, are about to be shown. */
@@ -127,6 +121,13 @@ export class Walker {
     if (firstAt !== null) consider(firstAt + DIVEST_AGE_MS, "divest-age");
     return at === Infinity ? null : { at, name };
   }
+}
+
+/** What a standing leaves to the next instant (S7). */
+export function beforeOf(standing: Standing | null): Before {
+  if (standing === null) return NOTHING_BEFORE;
+  const { classification, accountSince } = standing;
+  return { stage: classification.stage, value: classification.value, accountSince };
 }
 
 /** The smallest of the events of one instant (S8 cause). */
