@@ -1,5 +1,4 @@
 import type { Customer } from "../domain/customer.ts";
-import { newCustomer } from "../domain/customer.ts";
 import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FactTopic } from "../domain/events.ts";
@@ -94,7 +93,7 @@ export class Batch {
     return this.#touched;
   }
 
-  /** Folds one record. The customer it names must be in the cache, or unknown to the store. */
+  /** Folds one record. The customer it names must be in the cache. */
   fold(merged: MergedRecord, clock: ShardClock | null): void {
     const { record, decoded } = merged;
     this.records++;
@@ -199,10 +198,8 @@ export class Batch {
   }
 
   #customer(customerId: string): Customer {
-    const known = this.#context.cache.peek(customerId);
-    if (known !== undefined) return known;
-    const customer = newCustomer(customerId);
-    this.#context.cache.add(customer, this.seq);
+    const customer = this.#context.cache.peek(customerId);
+    if (customer === undefined) throw new Error("a customer was folded that had not been loaded");
     return customer;
   }
 

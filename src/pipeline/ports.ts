@@ -171,6 +171,11 @@ export interface StateStore {
   acquire(
     shard: number,
   ): Promise<{ readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null }>;
+  /**
+   * Where the store stands now: seq of the last commit it holds, null without marks. An owner asks after it has read: a store that
+   * lost its last writes answers reads with the past, and what is folded on that must never be published.
+   */
+  position(shard: number): Promise<{ readonly epoch: number; readonly seq: number | null }>;
   /** In the order of the ids; null: not held. */
   read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]>;
   commit(shard: number, commit: StateCommit): Promise<StateCommitResult>;

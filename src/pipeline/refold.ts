@@ -90,6 +90,7 @@ export async function repolicyAll(
       migrating.afterCustomerId,
       REPOLICY_CUSTOMERS,
     );
+    await session.assureRead();
     const wanted = last === null ? customers : customers.filter((id) => compareUtf8(id, last) <= 0);
     const final = wanted.at(-1);
     if (final === undefined) break;

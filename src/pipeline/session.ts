@@ -1,4 +1,4 @@
-import { loadCustomer } from "../domain/customer.ts";
+import { loadCustomer, newCustomer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Instant } from "../shared/instant.ts";
 import { Batch, hasOutput } from "./batch.ts";
@@ -52,6 +52,8 @@ export class ShardSession {
   readonly cache: CustomerCache;
   readonly #deps: ShardDeps;
   #storeSeq: number;
+  /** seq that the store is known to hold. */
+  #committedSeq: number;
   #nextSeq: number;
   #offsets: Offsets;
   #clock: ShardClock | null;
@@ -79,6 +81,7 @@ export class ShardSession {
     this.epoch = epoch;
     this.cache = new CustomerCache(deps.options.cacheCustomers);
     this.#storeSeq = position.storeSeq;
+    this.#committedSeq = position.storeSeq;
     this.#nextSeq = position.nextSeq;
     this.#offsets = position.offsets;
     this.#clock = position.clock;
@@ -159,7 +162,10 @@ export class ShardSession {
     });
   }
 
-  /** Brings customers into the cache that are not there; those the store doesn't know stay out. */
+  /**
+   * Brings customers into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
+   * now has been committed: an eviction in between would make a known customer look new.
+   */
   async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
     const missing: string[] = [];
     const asked = new Set<string>();
@@ -167,12 +173,17 @@ export class ShardSession {
       if (asked.has(customerId)) continue;
       asked.add(customerId);
       if (this.cache.get(customerId) === undefined) missing.push(customerId);
+      else this.cache.touch(customerId, this.#nextSeq);
     }
     if (missing.length === 0) return;
     const stored = await this.#deps.store.read(this.shard, missing);
+    await this.assureRead();
     for (const [i, customerId] of missing.entries()) {
       const bytes = stored[i];
-      if (bytes === null || bytes === undefined) continue;
+      if (bytes === null || bytes === undefined) {
+        this.cache.add(newCustomer(customerId), this.#nextSeq);
+        continue;
+      }
       let state;
       try {
         state = this.#deps.codec.decode(customerId, bytes);
@@ -183,8 +194,24 @@ export class ShardSession {
           cause,
         );
       }
-      this.cache.add(loadCustomer(state, policy), this.#storeSeq);
+      this.cache.add(loadCustomer(state, policy), this.#nextSeq);
     }
+  }
+
+  /**
+   * To be called after reading from the store, before anything is built on it: throws RetriableError when the store is not where
+   * this owner left it. Kafka goes first in a commit (A4), so the script's own compare would come too late for what was
+   * folded on states of the past.
+   */
+  async assureRead(): Promise<void> {
+    const expected = [this.#committedSeq, this.#inFlight?.batch.seq];
+    const { epoch, seq } = await this.#deps.store.position(this.shard);
+    // The commit in flight may have ended while the answer was on its way.
+    if (epoch === this.epoch && (expected.includes(seq ?? 0) || (seq ?? 0) === this.#committedSeq)) return;
+    throw new RetriableError(
+      "STATE_MOVED",
+      `the state of shard ${this.shard} is at epoch ${epoch}, seq ${String(seq)}, not where this owner left it: another owner, or the store lost its last writes`,
+    );
   }
 
   async foldAll(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
@@ -204,6 +231,7 @@ export class ShardSession {
     const done = this.#commit(sealed).then(
       () => {
         this.#inFlight = null;
+        this.#committedSeq = batch.seq;
         this.cache.trim(batch.seq);
       },
       (error: unknown) => {

@@ -24,6 +24,7 @@ export async function sweep(
   const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
   const asked = limit + uncommitted.reduce((sum, touched) => sum + touched.size, 0);
   const due = await store.due(session.shard, end.at, asked);
+  await session.assureRead();
   const last = due.at(-1);
   const reached = due.length === asked && last !== undefined ? earlierOf(last, end) : end;
   const swept = new Map<string, Instant>();

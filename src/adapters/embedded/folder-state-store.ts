@@ -98,6 +98,10 @@ class FolderStateStore implements StateStore {
     return (await this.#shard(shard)).state.due(upTo, limit);
   }
 
+  async position(shard: number): ReturnType<StateStore["position"]> {
+    return (await this.#shard(shard)).state.position();
+  }
+
   async nextDue(shard: number): ReturnType<StateStore["nextDue"]> {
     return (await this.#shard(shard)).state.nextDue();
   }

@@ -14,6 +14,7 @@ export function createMemoryStateStore(): StateStore {
   };
   return {
     acquire: (shard) => Promise.resolve(of(shard).acquire()),
+    position: (shard) => Promise.resolve(of(shard).position()),
     read: (shard, customerIds) => Promise.resolve(of(shard).read(customerIds)),
     commit(shard, commit) {
       const state = of(shard);

@@ -40,6 +40,10 @@ export class ShardState {
     };
   }
 
+  position(): { readonly epoch: number; readonly seq: number | null } {
+    return { epoch: this.#epoch ?? 0, seq: this.#marks?.seq ?? null };
+  }
+
   /** What a commit would come to; changes nothing. */
   judge(commit: Pick<StateCommit, "epoch" | "expectedSeq" | "marks">): StateCommitResult {
     const fenced = this.judgeClear(commit.epoch);

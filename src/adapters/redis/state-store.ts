@@ -65,6 +65,16 @@ class Store implements RedisStateStore {
     return asAcquired(shard, reply);
   }
 
+  async position(shard: number): ReturnType<StateStore["position"]> {
+    const { marks } = this.#keysOf(shard);
+    const reply = await this.#redis.command("looking where the state stands", "HMGET", marks, "epoch", "seq");
+    const [epoch, seq] = asBuffers(reply, "marks");
+    return {
+      epoch: epoch === null || epoch === undefined ? 0 : Number(asText(epoch, "marks")),
+      seq: seq === null || seq === undefined ? null : Number(asText(seq, "marks")),
+    };
+  }
+
   async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
     return this.#reader.read(this.#keysOf(shard), customerIds);
   }
