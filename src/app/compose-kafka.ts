@@ -51,11 +51,12 @@ export function registryOf(servers: Servers): SchemaSource {
 }
 
 export function stateStoreOf(servers: Servers, logger: Logger): RedisStateStore {
+  const codec = createStateCodec();
   return createRedisStateStore({
     url: servers.redisUrl,
     cluster: servers.redisCluster,
     applicationId: servers.applicationId,
-    pages: createStateCodec().pages,
+    pages: (head) => codec.pages(head),
     logger,
   });
 }

@@ -49,7 +49,8 @@ async function* readTopic(topic: string, options: ReadOptions): AsyncGenerator<O
     });
     await consumer.run({
       autoCommit: false,
-      eachBatch: async ({ batch, heartbeat }) => {
+      eachBatch: async (payload) => {
+        const { batch } = payload;
         quietCycles = 0;
         for (const message of batch.messages) queue.push({ partition: batch.partition, message });
         if (Number(batch.lastOffset()) + 1 >= (ends.get(batch.partition) ?? Infinity))
@@ -58,7 +59,7 @@ async function* readTopic(topic: string, options: ReadOptions): AsyncGenerator<O
         // A slow reader holds the fetch back.
         while (queue.length > 10_000 && !signal.aborted)
           await new Promise((resolve) => setTimeout(resolve, 20));
-        await heartbeat();
+        await payload.heartbeat();
       },
     });
     for (;;) {

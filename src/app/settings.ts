@@ -198,10 +198,11 @@ export type Settings = { readonly [Name in keyof Table]: ReturnType<Table[Name][
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [key, { env: variable, fallback, parse }] of Object.entries(SETTINGS)) {
+  for (const [key, each] of Object.entries(SETTINGS)) {
+    const { env: variable, fallback } = each;
     const given = env[variable];
     try {
-      values[key] = parse(given === undefined || given === "" ? fallback : given);
+      values[key] = each.parse(given === undefined || given === "" ? fallback : given);
     } catch (error) {
       problems.push(`${variable}: ${error instanceof Error ? error.message : String(error)}`);
     }

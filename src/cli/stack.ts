@@ -1,11 +1,10 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { stackDown, stackStatus, stackUp } from "../app/stack/stack.ts";
-import type { CommandContext } from "./program.ts";
 
 const DEFAULT_DIR = ".stack";
 
-export function stackCommand(_context: CommandContext): Command {
+export function stackCommand(): Command {
   const stack = new Command("stack").description(
     "Real Kafka, schema registry and Redis on this machine, without Docker.",
   );

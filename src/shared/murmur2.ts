@@ -4,8 +4,7 @@ export function murmur2(key: Uint8Array): number {
   let h = 0x9747b28c ^ key.length;
   const whole = key.length & ~3;
   for (let i = 0; i < whole; i += 4) {
-    let k =
-      (key[i] ?? 0) | ((key[i + 1] ?? 0) << 8) | ((key[i + 2] ?? 0) << 16) | ((key[i + 3] ?? 0) << 24);
+    let k = (key[i] ?? 0) | ((key[i + 1] ?? 0) << 8) | ((key[i + 2] ?? 0) << 16) | ((key[i + 3] ?? 0) << 24);
     k = Math.imul(k, m);
     k ^= k >>> 24;
     k = Math.imul(k, m);

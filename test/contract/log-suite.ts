@@ -20,6 +20,8 @@ export interface SeenOutput {
 
 /** One log with one shard of its own, so that tests do not meet. */
 export interface LogHarness {
+  /** A customer whose records belong into this shard. */
+  readonly customerId: string;
   /** Another handle on the shard, as another process would open it. Not fenced yet. */
   open(): Promise<ShardLog>;
   /** Orders of these ids, one record each, key `customerId`; resolves when the log has them. */
@@ -182,17 +184,21 @@ export function describeLog(
         await harness.append("orders", ["e1", "e2"]);
         const log = await owner();
         const since = instant(Date.now());
-        expect(log.buffered("orders").length === 0 && log.caughtUp("orders", since)).toBe(false);
-        // As the merge asks: the buffer first. Whatever then says caught up has put everything into it.
-        await until(log, () => log.buffered("orders").length >= 0 && log.caughtUp("orders", since));
-        expect(ids(log.buffered("orders"))).toEqual(["e1", "e2"]);
+        const taken: SourceRecord[] = [];
+        // As the merge asks: a topic has no lag when nothing is buffered and the log says that it is caught up.
+        await until(log, () => {
+          taken.push(...log.buffered("orders"));
+          log.take("orders", log.buffered("orders").length);
+          return log.caughtUp("orders", since);
+        });
+        expect(ids(taken)).toEqual(["e1", "e2"]);
         await until(log, () => log.caughtUp("inquiries", since));
         expect(log.buffered("inquiries")).toHaveLength(0);
       });
 
       test("also behind a commit, whose traces are no records", async () => {
         const log = await owner();
-        await log.commit({ ...NOTHING, referrals: [referral("c1", 1)] }, committedAt(0));
+        await log.commit({ ...NOTHING, referrals: [referral(harness.customerId, 1)] }, committedAt(0));
         await buffered(log, "referrals", 1);
         log.take("referrals", 1);
         const since = instant(Date.now());
@@ -263,9 +269,15 @@ export function describeLog(
 
       test("referrals come back as records of their topic", async () => {
         const log = await owner();
-        await log.commit({ ...NOTHING, referrals: [referral("c1", 1), referral("c1", 2)] }, committedAt(0));
+        await log.commit(
+          { ...NOTHING, referrals: [referral(harness.customerId, 1), referral(harness.customerId, 2)] },
+          committedAt(0),
+        );
         const records = await buffered(log, "referrals", 2);
-        expect(records.map(({ key }) => Buffer.from(key ?? []).toString())).toEqual(["c1", "c1"]);
+        expect(records.map(({ key }) => Buffer.from(key ?? []).toString())).toEqual([
+          harness.customerId,
+          harness.customerId,
+        ]);
         expect(records.every(({ arrivedAt }) => arrivedAt !== null)).toBe(true);
       });
     });

@@ -10,7 +10,7 @@ const KNOWN_HASH = "b55986089c14f8f7bfc377922e2e65b3e4c1e7c7af2752d3b10a75dfe9e9
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;
-  scheduleCheckPendingRequests(this: RequestQueue): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 let isDone = false;
@@ -29,7 +29,7 @@ export function patchIdleTimer(say: (message: string) => void): boolean {
     return false;
   }
   const { prototype } = require(path) as { prototype: RequestQueue };
-  const original = Reflect.get(prototype, "scheduleCheckPendingRequests") as (this: RequestQueue) => void;
+  const { scheduleCheckPendingRequests: original } = prototype;
   prototype.scheduleCheckPendingRequests = function scheduleCheckPendingRequests(this: RequestQueue): void {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) original.call(this);
   };

@@ -1,6 +1,7 @@
 import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
+import { kafkaFailure } from "./failures.ts";
 
 /** The ends of one partition as they were at an instant. */
 export interface Ends {
@@ -52,20 +53,26 @@ export class LogEnds {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /** Asks now. Rejects when the broker can't be asked. */
+  /** Asks now. Throws RetriableError when a broker can't be asked, or leads a partition no more (or not yet). */
   async refresh(): Promise<void> {
     const askedAt = Date.now();
-    const answers = await Promise.all(
-      FACT_TOPICS.map(async (topic) => ({
-        topic,
-        partitions: await this.#admin.fetchTopicOffsets(this.#prefix + topic),
-      })),
-    );
+    const answers = await Promise.all(FACT_TOPICS.map((topic) => this.#ask(topic)));
     for (const { topic, partitions } of answers) {
       for (const { partition, low, high } of partitions) {
         this.#ends.set(`${topic} ${partition}`, { askedAt, low: Number(low), high: Number(high) });
       }
     }
     this.#onRound();
+  }
+
+  async #ask(topic: FactTopic): Promise<{
+    readonly topic: FactTopic;
+    readonly partitions: Awaited<ReturnType<Admin["fetchTopicOffsets"]>>;
+  }> {
+    try {
+      return { topic, partitions: await this.#admin.fetchTopicOffsets(this.#prefix + topic) };
+    } catch (error) {
+      throw kafkaFailure(`asking for the ends of ${this.#prefix}${topic}`, error);
+    }
   }
 }

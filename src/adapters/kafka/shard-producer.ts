@@ -81,9 +81,7 @@ export class ShardProducer {
   }
 
   #sendOffsets(transaction: Transaction, { groupId, topics }: TransactionOffsets): Promise<void> {
-    return transaction.sendOffsets({ consumerGroupId: groupId, topics } as Parameters<
-      Transaction["sendOffsets"]
-    >[0]);
+    return transaction.sendOffsets({ consumerGroupId: groupId, topics });
   }
 }
 

@@ -49,7 +49,6 @@ export class KafkaShardSource implements ShardSource {
   #shards = 0;
   #cycleStartedAt = 0;
   #cycleBegunAt = 0;
-  #handler: Handler | null = null;
   #isStopping = false;
 
   constructor(kafka: Kafka, options: ShardSourceOptions) {
@@ -72,7 +71,6 @@ export class KafkaShardSource implements ShardSource {
   }
 
   async start(handler: Handler): Promise<void> {
-    this.#handler = handler;
     try {
       await this.#admin.connect();
       this.#shards = await checkTopics(this.#admin, this.#options.prefix);
@@ -180,17 +178,18 @@ export class KafkaShardSource implements ShardSource {
     }
   }
 
-  async #onBatch({ batch, isStale, isRunning, heartbeat }: EachBatchPayload): Promise<void> {
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const topic = this.#topics.get(batch.topic);
     const log = this.#logs.get(batch.partition);
-    if (topic !== undefined && log !== undefined && isRunning() && !isStale()) {
+    if (topic !== undefined && log !== undefined && payload.isRunning() && !payload.isStale()) {
       // Not in kafkajs's types: 1 says that the broker stamped the record when it appended it.
       const first = batch.messages[0] as { batchContext?: { timestampType?: number } } | undefined;
       const isAppendTime = first?.batchContext?.timestampType === 1;
       if (!isAppendTime && topic !== "referrals") this.#warnOnce(topic);
       log.deliver(topic, batch.messages, Number(batch.lastOffset()) + 1, isAppendTime);
     }
-    await heartbeat();
+    await payload.heartbeat();
   }
 
   #warnOnce(topic: FactTopic): void {

@@ -27,6 +27,7 @@ export async function embeddedHarness(
     onCommitted: (_, output) => void outputs.push(output),
   });
   return {
+    customerId: "c1",
     open: () => Promise.resolve(log.open(0)),
     append: (topic, eventIds) => log.append(eventIds.map((eventId) => newRecord(topic, eventId))),
     eventIdOf: ({ value }) => Buffer.from(value ?? []).toString(),

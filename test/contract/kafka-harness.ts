@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Admin, Consumer, Kafka, Producer } from "kafkajs";
+import { inject } from "vitest";
+import { createKafkaClient } from "../../src/adapters/kafka/client.ts";
+import { LogEnds } from "../../src/adapters/kafka/log-ends.ts";
+import { KafkaShardLog, type OutputEncoder } from "../../src/adapters/kafka/shard-log.ts";
+import { ShardProducer } from "../../src/adapters/kafka/shard-producer.ts";
+import { DEFAULT_SOURCE, KafkaShardSource } from "../../src/adapters/kafka/shard-source.ts";
+import { setupTopics } from "../../src/adapters/kafka/topics.ts";
+import { FACT_TOPICS, type FactTopic } from "../../src/domain/events.ts";
+import type { ShardLog } from "../../src/pipeline/ports.ts";
+import { partitionOf } from "../../src/shared/murmur2.ts";
+import type { LogHarness, SeenOutput } from "./log-suite.ts";
+import { changeOf, segmentOf } from "./test-output.ts";
+
+const quiet = (): void => undefined;
+const LOGGER = { debug: quiet, warn: quiet };
+const OUTPUTS = ["segment-changes", "customer-segments", "segment-dead-letters"] as const;
+/** The reader has all that is committed when nothing more came for so long: three idle fetches. */
+const SILENCE_MS = 350;
+
+/** The log carries bytes; what they mean is not its business. */
+const ENCODER: OutputEncoder = {
+  change: ({ changeId }) => Buffer.from(changeId),
+  segment: ({ seq }) => Buffer.from(String(seq)),
+  event: (referral) => Buffer.from(JSON.stringify(referral)),
+  headers: () => ({}),
+};
+
+/** One member of one group on topics of its own, and a reader of what is committed on the outputs. */
+export interface KafkaRig {
+  /** A shard that no test had before. */
+  harness(): Promise<LogHarness>;
+  close(): Promise<void>;
+}
+
+interface Seen {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string;
+  readonly value: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export async function startKafkaRig(shards: number): Promise<KafkaRig> {
+  const name = `contract-${Date.now().toString(36)}-${process.pid}`;
+  const prefix = `${name}.`;
+  const brokers = inject("endpoints").KAFKA_BROKERS.split(",");
+  const kafka = createKafkaClient({ brokers, clientId: name, ssl: null, sasl: null }, LOGGER);
+  const admin = kafka.admin();
+  await admin.connect();
+  await setupTopics(admin, {
+    prefix,
+    partitions: shards,
+    replicationFactor: 1,
+    changesRetentionMs: 3_600_000,
+  });
+  const ends = new LogEnds(admin, prefix, 250, quiet);
+  await untilLed(ends);
+  const producer = kafka.producer();
+  await producer.connect();
+  const { consumer, seen } = await readOutputs(kafka, prefix, name);
+
+  const source = new KafkaShardSource(kafka, {
+    ...DEFAULT_SOURCE,
+    applicationId: name,
+    prefix,
+    encoder: ENCODER,
+    logger: LOGGER,
+  });
+  const assigned = new Map<number, ShardLog>();
+  await source.start({
+    assigned: (shard, log) => assigned.set(shard, log),
+    revoked: () => Promise.resolve(),
+    failed: (error) => {
+      throw error;
+    },
+  });
+  while (assigned.size < shards) await sleep(50);
+
+  let next = 0;
+  return {
+    harness() {
+      const shard = next++;
+      const first = assigned.get(shard);
+      if (first === undefined) throw new Error("the rig has fewer shards than the suite has tests");
+      return Promise.resolve(harnessOf({ shard, first, kafka, admin, producer, seen, name, prefix, shards }));
+    },
+    async close() {
+      await source.stop();
+      await Promise.all([consumer.disconnect(), producer.disconnect()]);
+      await admin.deleteTopics({
+        topics: (await admin.listTopics()).filter((topic) => topic.startsWith(prefix)),
+      });
+      await admin.disconnect();
+    },
+  };
+}
+
+/** New topics have no leader for a moment after they are there. */
+async function untilLed(ends: LogEnds): Promise<void> {
+  for (const deadline = Date.now() + 15_000; ; await sleep(50)) {
+    try {
+      await ends.refresh();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+async function readOutputs(
+  kafka: Kafka,
+  prefix: string,
+  name: string,
+): Promise<{ consumer: Consumer; seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const consumer = kafka.consumer({
+    groupId: `${name}-reader`,
+    readUncommitted: false,
+    maxWaitTimeInMs: 100,
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: OUTPUTS.map((topic) => prefix + topic), fromBeginning: true });
+  await consumer.run({
+    eachMessage({ topic, partition, message }) {
+      const headers = Object.entries(message.headers ?? {}).map(([header, value]) => [header, String(value)]);
+      seen.push({
+        topic: topic.slice(prefix.length),
+        partition,
+        key: message.key?.toString() ?? "",
+        value: message.value?.toString() ?? null,
+        headers: Object.fromEntries(headers) as Record<string, string>,
+      });
+      return Promise.resolve();
+    },
+  });
+  return { consumer, seen };
+}
+
+interface Parts {
+  readonly shard: number;
+  readonly first: ShardLog;
+  readonly kafka: Kafka;
+  readonly admin: Admin;
+  readonly producer: Producer;
+  readonly seen: readonly Seen[];
+  readonly name: string;
+  readonly prefix: string;
+  readonly shards: number;
+}
+
+function harnessOf(parts: Parts): LogHarness {
+  const { shard, producer, seen, prefix } = parts;
+  let isFirst = true;
+  return {
+    customerId: customerOf(shard, parts.shards),
+    open() {
+      if (!isFirst) return Promise.resolve(rivalOf(parts));
+      isFirst = false;
+      return Promise.resolve(parts.first);
+    },
+    async append(topic: FactTopic, eventIds: readonly string[]) {
+      const messages = eventIds.map((eventId) => ({ key: "c1", value: eventId, partition: shard }));
+      await producer.send({ topic: prefix + topic, messages });
+    },
+    eventIdOf: ({ value }) => Buffer.from(value ?? []).toString(),
+    change: (customerId, changeId, seq) => ({ customerId, change: changeOf(customerId, changeId, seq) }),
+    segment: (customerId, seq) => ({ customerId, segment: segmentOf(customerId, seq) }),
+    async output(): Promise<SeenOutput> {
+      for (let before = -1; before < seen.length;) {
+        before = seen.length;
+        await sleep(SILENCE_MS);
+      }
+      const mine = seen.filter(({ partition }) => partition === shard);
+      const of = (topic: string): Seen[] => mine.filter((record) => record.topic === topic);
+      return {
+        changes: of("segment-changes").map(({ key, value }) => [key, value]),
+        segments: of("customer-segments").map(({ key, value }) => [
+          key,
+          value === null ? null : Number(value),
+        ]),
+        deadLetters: of("segment-dead-letters").map(({ headers }) => [
+          headers["clientela_error_reason"] ?? "",
+          headers["clientela_error_message"] ?? "",
+        ]),
+      };
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function customerOf(shard: number, shards: number): string {
+  for (let i = 0; ; i++) if (partitionOf(Buffer.from(`c${i}`), shards) === shard) return `c${i}`;
+}
+
+/** A process that believes it owns the shard although the group gave it to another: it may fence and commit, but gets no records. */
+function rivalOf({ shard, kafka, admin, name, prefix, shards }: Parts): ShardLog {
+  const committed = async (): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> => {
+    const answers = await admin.fetchOffsets({
+      groupId: name,
+      topics: FACT_TOPICS.map((topic) => prefix + topic),
+    });
+    return answers.flatMap(({ topic, partitions }) =>
+      partitions
+        .filter(({ partition }) => partition === shard)
+        .map(({ offset, metadata }) => ({
+          topic: topic.slice(prefix.length) as FactTopic,
+          offset: Number(offset),
+          metadata,
+        })),
+    );
+  };
+  const producer = new ShardProducer(kafka, `${name}-${shard}`, DEFAULT_SOURCE.transactionTimeoutMs);
+  const consumer = { pause: quiet, resume: quiet, seek: quiet, cycleBegunAt: () => 0, committed };
+  return new KafkaShardLog(shard, consumer, producer, new LogEnds(admin, prefix, 250, quiet), ENCODER, {
+    groupId: name,
+    prefix,
+    shards,
+    maxBufferedRecords: DEFAULT_SOURCE.maxBufferedRecords,
+  });
+}
