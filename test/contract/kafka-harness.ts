@@ -99,7 +99,7 @@ export async function startKafkaRig(shards: number): Promise<KafkaRig> {
 
 /** New topics have no leader for a moment after they are there. */
 async function untilLed(ends: LogEnds): Promise<void> {
-  for (const deadline = Date.now() + 15_000; ; await sleep(50)) {
+    assigned: (shard, log) => void assigned.set(shard, log),
     try {
       await ends.refresh();
       return;
