@@ -99,12 +99,14 @@ export async function startKafkaRig(shards: number): Promise<KafkaRig> {
 
 /** New topics have no leader for a moment after they are there. */
 async function untilLed(ends: LogEnds): Promise<void> {
-    assigned: (shard, log) => void assigned.set(shard, log),
+  const deadline = Date.now() + 15_000;
+  for (;;) {
     try {
       await ends.refresh();
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
+      await sleep(50);
     }
   }
 }
