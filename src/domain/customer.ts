@@ -5,7 +5,7 @@ import type { Policy } from "./policy.ts";
 import { Walker } from "./walker.ts";
 
 /** Orders in one part of the stored state (A7): a full page leaves the head. */
-export const ORDERS_PER_PAGE = 64;
+export const ORDERS_PER_PAGE = 16;
 const NO_PAGES: ReadonlySet<number> = new Set();
 
 /** The state of a customer of whom nothing is known. */

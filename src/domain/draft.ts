@@ -1,5 +1,5 @@
-import { parse, v5 } from "uuid";
 import { instant, type Instant } from "../shared/instant.ts";
+import { nameUuid } from "../shared/name-uuid.ts";
 import type { Classification } from "./classification.ts";
 import type { Cause, ChangeDraft, Next } from "./change.ts";
 import type { Before } from "./classify.ts";
@@ -7,9 +7,25 @@ import { factsOf, type Figures } from "./figures.ts";
 import { changedAxes, reasonsFor } from "./reasons.ts";
 import type { Walker } from "./walker.ts";
 
-/** The name space of change ids (S8): a fixed, arbitrary UUID. */
-const CHANGE_NAMESPACE = parse("6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44");
-const UTF8 = new TextEncoder();
+/** The name space of change ids (S8): the bytes of a fixed, arbitrary UUID, 6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44. */
+const CHANGE_NAMESPACE = Uint8Array.of(
+  0x6f,
+  0x0c,
+  0x1d,
+  0x3e,
+  0x7b,
+  0x52,
+  0x4b,
+  0x8e,
+  0x9d,
+  0x0a,
+  0x2f,
+  0x7c,
+  0x5a,
+  0x1e,
+  0x9b,
+  0x44,
+);
 
 /** Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). */
 export function changeIdOf(
@@ -22,7 +38,7 @@ export function changeIdOf(
   const ref =
     cause.ref === null || typeof cause.ref === "string" ? cause.ref : [cause.ref.topic, cause.ref.eventId];
   const name = JSON.stringify([customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)]);
-  return v5(UTF8.encode(name), CHANGE_NAMESPACE);
+  return nameUuid(CHANGE_NAMESPACE, name);
 }
 
 function listed(classification: Classification | null): unknown {

@@ -2,6 +2,7 @@ import type { Type } from "avsc";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { CustomerEvent } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
+import { OutputWriter } from "./output-writer.ts";
 import type { SchemaSource } from "./registry.ts";
 import { ownType, parseType, SCHEMA_TOPICS, schemaText, type SchemaTopic } from "./schemas.ts";
 
@@ -30,10 +31,11 @@ export async function createAvroEncoder(registry: SchemaSource, prefix: string):
   }
   const encode = (topic: SchemaTopic, value: unknown): Buffer =>
     framed(ownType(topic), ids.get(topic) ?? 0, value);
+  const outputs = new OutputWriter(ids.get("segment-changes") ?? 0, ids.get("customer-segments") ?? 0);
   return {
     event: (event) => encode(event.topic, withoutAbsent(event)),
-    change: (change) => encode("segment-changes", change),
-    segment: (segment) => encode("customer-segments", segment),
+    change: (change) => outputs.change(change),
+    segment: (segment) => outputs.segment(segment),
   };
 }
 

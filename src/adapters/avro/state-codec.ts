@@ -1,4 +1,4 @@
-import { parse as parseUuid, stringify as stringifyUuid } from "uuid";
+import { stringify as stringifyUuid } from "uuid";
 import {
   ATTENTIONS,
   STAGES,
@@ -8,20 +8,13 @@ import {
   type Classification,
 } from "../../domain/classification.ts";
 import { CAUSE_KINDS, DEADLINES } from "../../domain/change.ts";
-import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
+import { FACT_TOPICS } from "../../domain/events.ts";
 import type { Base, CustomerState, OrderFact, Standing } from "../../domain/customer-state.ts";
-import { sameClassification } from "../../domain/classify.ts";
 import type { CustomerWrite, StateCodec, StoredCustomer } from "../../pipeline/ports.ts";
-import {
-  readOrders,
-  readOthers,
-  writeOrders,
-  writeOthers,
-  type StoredOrder,
-  type StoredOthers,
-} from "./state-facts.ts";
+import { readOrders, readOthers, type StoredOrder, type StoredOthers } from "./state-facts.ts";
 import { Instants } from "./state-instants.ts";
 import { HEAD_TYPE, PAGE_TYPE, STATE_VERSION } from "./state-schema.ts";
+import { StateWriter } from "./state-writer.ts";
 
 interface StoredClassification {
   readonly status: number;
@@ -42,6 +35,7 @@ interface StoredStanding {
 interface StoredHead {
   readonly firstPage: number;
   readonly tailPage: number;
+  readonly texts: readonly string[];
   readonly orders: readonly StoredOrder[];
   readonly others: StoredOthers | null;
   readonly evaluatedAt: number | null;
@@ -68,60 +62,27 @@ export function createStateCodec(): StateCodec {
   return { encode, decode, pages };
 }
 
+/** Encoding is synchronous, so that one serves all. */
+const writer = new StateWriter();
+const NO_CHUNKS: CustomerWrite["chunks"] = [];
+
 function encode(state: CustomerState, pages: ReadonlySet<number>): Pick<CustomerWrite, "head" | "chunks"> {
+  const head = writer.head(state);
+  if (pages.size === 0) return { head, chunks: NO_CHUNKS };
   const chunks: (readonly [number, Uint8Array | null])[] = [];
   for (const page of pages) {
     if (page >= state.tailPage) continue;
     const orders = state.orders.filter((order) => order.page === page);
-    chunks.push([page, orders.length === 0 ? null : encodePage(orders)]);
+    chunks.push([page, orders.length === 0 ? null : writer.page(orders)]);
   }
-  return { head: encodeHead(state), chunks };
-}
-
-function encodeHead(state: CustomerState): Uint8Array {
-  const { tailPage } = state;
-  const tail = tailPage === 0 ? state.orders : state.orders.filter((order) => order.page === tailPage);
-  const instants = new Instants();
-  const orders = writeOrders(tail, instants);
-  const others = writeOthers(state, instants);
-  const evaluatedAt = instants.writeOptional(state.evaluatedAt);
-  const newestAt = instants.writeOptional(state.newestAt);
-  const standing = state.standing === null ? null : writeStanding(state.standing, instants);
-  const { published } = state;
-  const head: StoredHead = {
-    firstPage: state.firstPage,
-    tailPage,
-    orders,
-    others,
-    evaluatedAt,
-    newestAt,
-    standing,
-    published:
-      published === null
-        ? null
-        : {
-            changeId: Buffer.from(parseUuid(published.changeId)),
-            classification:
-              state.standing !== null &&
-              sameClassification(state.standing.classification, published.classification)
-                ? null
-                : writeClassification(published.classification),
-          },
-    base: state.base === null ? null : writeBase(state.base, instants),
-    erasedAt: instants.writeOptional(state.erasedAt),
-  };
-  return versioned(HEAD_TYPE.toBuffer(head));
-}
-
-function encodePage(orders: readonly OrderFact[]): Uint8Array {
-  return versioned(PAGE_TYPE.toBuffer({ orders: writeOrders(orders, new Instants()) }));
+  return { head, chunks };
 }
 
 function decode(customerId: string, stored: StoredCustomer): CustomerState {
   const head = HEAD_TYPE.fromBuffer(unversioned(stored.head)) as StoredHead;
   const instants = new Instants();
-  const tail = readOrders(head.orders, head.tailPage, instants);
-  const others = readOthers(head.others, instants);
+  const tail = readOrders(head.orders, head.tailPage, instants, head.texts);
+  const others = readOthers(head.others, instants, head.texts);
   const evaluatedAt = instants.readOptional(head.evaluatedAt);
   const newestAt = instants.readOptional(head.newestAt);
   const standing = head.standing === null ? null : readStanding(head.standing, instants);
@@ -142,14 +103,14 @@ function decode(customerId: string, stored: StoredCustomer): CustomerState {
   };
 }
 
-function readPages(stored: StoredCustomer, first: number, tail: number): OrderFact[] {
+function readPages({ chunks }: StoredCustomer, first: number, tail: number): OrderFact[] {
   const orders: OrderFact[] = [];
   for (let page = first; page < tail; page++) {
-    const bytes = stored.chunks.get(page);
+    const bytes = chunks.get(page);
     // A page of which every order was erased or settled has been deleted.
     if (bytes === undefined) continue;
-    const { orders: storedOrders } = PAGE_TYPE.fromBuffer(unversioned(bytes)) as { orders: StoredOrder[] };
-    orders.push(...readOrders(storedOrders, page, new Instants()));
+    const stored = PAGE_TYPE.fromBuffer(unversioned(bytes)) as { texts: string[]; orders: StoredOrder[] };
+    orders.push(...readOrders(stored.orders, page, new Instants(), stored.texts));
   }
   return orders;
 }
@@ -173,34 +134,11 @@ function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
   throw new Error("a state head is cut off");
 }
 
-function versioned(body: Buffer): Uint8Array {
-  const bytes = Buffer.allocUnsafe(body.length + 1);
-  bytes[0] = STATE_VERSION;
-  body.copy(bytes, 1);
-  return bytes;
-}
-
 function unversioned(bytes: Uint8Array): Buffer {
   if (bytes[0] !== STATE_VERSION) {
     throw new Error(`a state part has version ${String(bytes[0])}, this program reads ${STATE_VERSION}`);
   }
   return Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1);
-}
-
-function writeClassification({
-  status,
-  stage,
-  value,
-  attention,
-  tags,
-}: Classification): StoredClassification {
-  return {
-    status: STATUSES.indexOf(status),
-    stage: STAGES.indexOf(stage),
-    value: VALUES.indexOf(value),
-    attention: ATTENTIONS.indexOf(attention),
-    tags: tags.reduce((bits, tag) => bits | (1 << TAGS.indexOf(tag)), 0),
-  };
 }
 
 function readClassification(stored: StoredClassification): Classification {
@@ -210,22 +148,6 @@ function readClassification(stored: StoredClassification): Classification {
     value: at(VALUES, stored.value),
     attention: at(ATTENTIONS, stored.attention),
     tags: TAGS.filter((_tag, i) => (stored.tags & (1 << i)) !== 0),
-  };
-}
-
-function writeStanding(standing: Standing, instants: Instants): StoredStanding {
-  const { ref } = standing.cause;
-  return {
-    classification: writeClassification(standing.classification),
-    since: instants.write(standing.since),
-    cause: CAUSE_KINDS.indexOf(standing.cause.kind),
-    ref:
-      ref === null
-        ? null
-        : typeof ref === "string"
-          ? DEADLINES.indexOf(ref)
-          : { topic: FACT_TOPICS.indexOf(ref.topic as FactTopic), eventId: ref.eventId },
-    accountSince: instants.writeOptional(standing.accountSince),
   };
 }
 
@@ -244,15 +166,6 @@ function readStanding(stored: StoredStanding, instants: Instants): Standing {
             : { topic: at(FACT_TOPICS, ref.topic), eventId: ref.eventId },
     },
     accountSince: instants.readOptional(stored.accountSince),
-  };
-}
-
-function writeBase(base: Base, instants: Instants): NonNullable<StoredHead["base"]> {
-  return {
-    at: instants.write(base.at),
-    standing: base.standing === null ? null : writeStanding(base.standing, instants),
-    occasionsDropped: base.occasionsDropped,
-    firstOccasionAt: instants.writeOptional(base.firstOccasionAt),
   };
 }
 

@@ -27,8 +27,9 @@ interface StoredVersion {
   readonly units: number;
   readonly extras: null | {
     readonly revision: number;
-    readonly currency: string | null;
-    readonly categories: readonly string[];
+    /** 0: none; else one more than the index of a text of the part. */
+    readonly currency: number;
+    readonly categories: readonly number[];
     readonly dueAt: number | null;
     readonly referredBy: string | null;
   };
@@ -61,7 +62,7 @@ export interface StoredOthers {
       readonly eventId: StoredId;
       readonly kind: number;
       readonly handlingCostMinor: number;
-      readonly currency: string | null;
+      readonly currency: number;
     }[];
   }[];
   readonly surveys: readonly {
@@ -87,75 +88,27 @@ export interface StoredOthers {
   }[];
 }
 
-function writeId(eventId: string, factId: string): StoredId {
-  const most = Math.min(eventId.length, factId.length);
-  let shared = 0;
-  while (
-    shared < most &&
-    eventId.charCodeAt(eventId.length - 1 - shared) === factId.charCodeAt(factId.length - 1 - shared)
-  ) {
-    shared++;
-  }
-  // Half a surrogate pair is not a text: it would not survive UTF-8.
-  const cut = eventId.charCodeAt(eventId.length - shared);
-  if (shared > 0 && cut >= 0xdc00 && cut <= 0xdfff) shared--;
-  return { shared, start: eventId.slice(0, eventId.length - shared) };
-}
-
 function readId({ shared, start }: StoredId, factId: string): string {
   return shared === 0 ? start : start + factId.slice(factId.length - shared);
 }
 
-export function writeOrders(orders: readonly OrderFact[], instants: Instants): StoredOrder[] {
-  return orders.map(({ orderId, versions, paid, cancelled, refunds }) => ({
-    orderId,
-    versions: versions.map((version) => writeVersion(version, orderId, instants)),
-    closings:
-      paid.length + cancelled.length + refunds.length === 0
-        ? null
-        : {
-            paid: writeClosings(paid, orderId, instants),
-            cancelled: writeClosings(cancelled, orderId, instants),
-            refunds: refunds.map(({ refundId, versions }) => ({
-              refundId,
-              versions: versions.map(({ at, revision, eventId, amountMinor }) => ({
-                at: instants.write(at),
-                revision,
-                eventId: writeId(eventId, orderId),
-                amountMinor,
-              })),
-            })),
-          },
-  }));
+function textAt(texts: readonly string[], index: number): string | null {
+  if (index === 0) return null;
+  const text = texts[index - 1];
+  if (text === undefined)
+    throw new Error(`a state part names text ${index}, of which it has ${texts.length}`);
+  return text;
 }
 
-function writeVersion(version: OrderVersion, orderId: string, instants: Instants): StoredVersion {
-  const { at, revision, eventId, amountMinor, currency, costMinor, units, categories, dueAt, referredBy } =
-    version;
-  const isPlain =
-    revision === 0 && currency === null && categories.length === 0 && dueAt === null && referredBy === null;
-  const stored = {
-    at: instants.write(at),
-    eventId: writeId(eventId, orderId),
-    amountMinor,
-    costMinor,
-    units,
-  };
-  if (isPlain) return { ...stored, extras: null };
-  return {
-    ...stored,
-    extras: { revision, currency, categories, dueAt: dueAt === null ? null : dueAt - at, referredBy },
-  };
-}
-
-function writeClosings(closings: readonly Closing[], orderId: string, instants: Instants): StoredClosing[] {
-  return closings.map(({ at, eventId }) => ({ at: instants.write(at), eventId: writeId(eventId, orderId) }));
-}
-
-export function readOrders(orders: readonly StoredOrder[], page: number, instants: Instants): OrderFact[] {
+export function readOrders(
+  orders: readonly StoredOrder[],
+  page: number,
+  instants: Instants,
+  texts: readonly string[],
+): OrderFact[] {
   return orders.map(({ orderId, versions, closings }) => ({
     orderId,
-    versions: versions.map((version) => readVersion(version, orderId, instants)),
+    versions: versions.map((version) => readVersion(version, orderId, instants, texts)),
     paid: closings === null ? [] : readClosings(closings.paid, orderId, instants),
     cancelled: closings === null ? [] : readClosings(closings.cancelled, orderId, instants),
     refunds:
@@ -174,7 +127,12 @@ export function readOrders(orders: readonly StoredOrder[], page: number, instant
   }));
 }
 
-function readVersion(stored: StoredVersion, orderId: string, instants: Instants): OrderVersion {
+function readVersion(
+  stored: StoredVersion,
+  orderId: string,
+  instants: Instants,
+  texts: readonly string[],
+): OrderVersion {
   const at = instants.read(stored.at);
   const { extras } = stored;
   const dueAt = extras?.dueAt ?? null;
@@ -183,10 +141,10 @@ function readVersion(stored: StoredVersion, orderId: string, instants: Instants)
     revision: extras?.revision ?? 0,
     eventId: readId(stored.eventId, orderId),
     amountMinor: stored.amountMinor,
-    currency: extras?.currency ?? null,
+    currency: extras === null ? null : textAt(texts, extras.currency),
     costMinor: stored.costMinor,
     units: stored.units,
-    categories: extras?.categories ?? [],
+    categories: extras === null ? [] : extras.categories.map((index) => textAt(texts, index) ?? ""),
     dueAt: dueAt === null ? null : ((at + dueAt) as typeof at),
     referredBy: extras?.referredBy ?? null,
   };
@@ -196,53 +154,11 @@ function readClosings(closings: readonly StoredClosing[], orderId: string, insta
   return closings.map(({ at, eventId }) => ({ at: instants.read(at), eventId: readId(eventId, orderId) }));
 }
 
-/** Everything but orders; null when there is nothing else. */
-export function writeOthers(state: CustomerState, instants: Instants): StoredOthers | null {
-  const { inquiries, surveys, register, referrals } = state;
-  if (inquiries.length + surveys.length + register.length + referrals.length === 0) return null;
-  return {
-    inquiries: inquiries.map(({ inquiryId, versions }) => ({
-      inquiryId,
-      versions: versions.map(({ at, revision, eventId, kind, handlingCostMinor, currency }) => ({
-        at: instants.write(at),
-        revision,
-        eventId: writeId(eventId, inquiryId),
-        kind: INQUIRY_KINDS.indexOf(kind),
-        handlingCostMinor,
-        currency,
-      })),
-    })),
-    surveys: surveys.map(({ surveyId, versions }) => ({
-      surveyId,
-      versions: versions.map(({ at, revision, eventId, score }) => ({
-        at: instants.write(at),
-        revision,
-        eventId: writeId(eventId, surveyId),
-        score,
-      })),
-    })),
-    register: register.map(({ at, eventId, source, attributes }) => ({
-      at: instants.write(at),
-      eventId,
-      source,
-      attributes: attributes.map(([name, value]) => ({ name, value })),
-    })),
-    referrals: referrals.map(({ referredId, orderId, version, spans }) => ({
-      referredId,
-      orderId,
-      version,
-      spans: spans.map(({ at, from, until }) => ({
-        at: instants.write(at),
-        from: instants.write(from),
-        until: instants.writeOptional(until),
-      })),
-    })),
-  };
-}
-
+/** Everything but orders. */
 export function readOthers(
   stored: StoredOthers | null,
   instants: Instants,
+  texts: readonly string[],
 ): Pick<CustomerState, "inquiries" | "surveys" | "register" | "referrals"> {
   if (stored === null) return { inquiries: [], surveys: [], register: [], referrals: [] };
   return {
@@ -254,7 +170,7 @@ export function readOthers(
         eventId: readId(eventId, inquiryId),
         kind: INQUIRY_KINDS[kind] ?? "SUPPORT",
         handlingCostMinor,
-        currency,
+        currency: textAt(texts, currency),
       })),
     })),
     surveys: stored.surveys.map(({ surveyId, versions }) => ({

@@ -1,18 +1,8 @@
 import { instant, type Instant } from "../../shared/instant.ts";
 
-/** Instants of one stored part, each as the difference from the one before: days apart take five bytes instead of six. */
+/** Reads the instants of one stored part: each is the difference from the one before, so that days apart take five bytes instead of six. */
 export class Instants {
   #last = 0;
-
-  write(at: number): number {
-    const difference = at - this.#last;
-    this.#last = at;
-    return difference;
-  }
-
-  writeOptional(at: number | null): number | null {
-    return at === null ? null : this.write(at);
-  }
 
   read(difference: number): Instant {
     this.#last += difference;

@@ -53,8 +53,8 @@ const ORDER = {
                   name: "OrderExtras",
                   fields: [
                     { name: "revision", type: "long" },
-                    { name: "currency", type: ["null", "string"] },
-                    { name: "categories", type: { type: "array", items: "string" } },
+                    { name: "currency", type: "int" },
+                    { name: "categories", type: { type: "array", items: "int" } },
                     { name: "dueAt", type: ["null", "long"] },
                     { name: "referredBy", type: ["null", "string"] },
                   ],
@@ -110,6 +110,9 @@ const ORDER = {
     },
   ],
 };
+
+/** Currencies and categories, which an ordinary customer's facts share: fields name them by index, from 1 on; 0 is none. */
+const TEXTS = { type: "array", items: "string" };
 
 /** Indices into STATUSES, STAGES, VALUES and ATTENTIONS; tags as bits in the order of TAGS. */
 const CLASSIFICATION = {
@@ -170,7 +173,7 @@ const OTHERS = {
                     { name: "eventId", type: "EventId" },
                     { name: "kind", type: "int" },
                     { name: "handlingCostMinor", type: "long" },
-                    { name: "currency", type: ["null", "string"] },
+                    { name: "currency", type: "int" },
                   ],
                 },
               },
@@ -277,6 +280,7 @@ export const HEAD_TYPE = avro.Type.forSchema({
   fields: [
     { name: "firstPage", type: "int" },
     { name: "tailPage", type: "int" },
+    { name: "texts", type: TEXTS },
     { name: "orders", type: { type: "array", items: ORDER } },
     { name: "others", type: ["null", OTHERS] },
     { name: "evaluatedAt", type: ["null", "long"] },
@@ -320,5 +324,8 @@ export const HEAD_TYPE = avro.Type.forSchema({
 export const PAGE_TYPE = avro.Type.forSchema({
   type: "record",
   name: "Page",
-  fields: [{ name: "orders", type: { type: "array", items: ORDER } }],
+  fields: [
+    { name: "texts", type: TEXTS },
+    { name: "orders", type: { type: "array", items: ORDER } },
+  ],
 } as avro.Schema);

@@ -1,5 +1,6 @@
-import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from "kafkajs";
+import type { Kafka, KafkaConfig, LogEntry } from "kafkajs";
 import { patchIdleTimer } from "./idle-timer-patch.ts";
+import kafkajs, { UNKNOWN_SOURCES } from "./kafkajs.ts";
 
 /** How brokers are reached. */
 export interface KafkaConnection {
@@ -17,6 +18,11 @@ export interface DebugLogger {
 /** A kafkajs client with this project's defaults. */
 export function createKafkaClient(connection: KafkaConnection, logger: DebugLogger): Kafka {
   patchIdleTimer((message) => logger.debug({}, message));
+  for (const file of UNKNOWN_SOURCES)
+    logger.debug(
+      { file },
+      "kafkajs is not the version whose slow paths are known: this file is left as it is",
+    );
   return new kafkajs.Kafka({
     brokers: [...connection.brokers],
     clientId: connection.clientId,

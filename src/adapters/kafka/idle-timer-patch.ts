@@ -1,6 +1,5 @@
-import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { isKnownSource } from "./known-source.ts";
 
 const require = createRequire(import.meta.url);
 const FILE = "kafkajs/src/network/requestQueue/index.js";
@@ -24,7 +23,7 @@ let isDone = false;
 export function patchIdleTimer(say: (message: string) => void): boolean {
   if (isDone) return true;
   const path = require.resolve(FILE);
-  if (hash("sha256", readFileSync(path)) !== KNOWN_HASH) {
+  if (!isKnownSource(path, KNOWN_HASH)) {
     say("kafkajs is not the version whose idle timer is known: it is left as it is");
     return false;
   }

@@ -1,5 +1,6 @@
-import kafkajs, { type PartitionAssigner } from "kafkajs";
+import type { PartitionAssigner } from "kafkajs";
 import { assignShards } from "./assignor.ts";
+import kafkajs from "./kafkajs.ts";
 
 const NAME = "clientela-shards-v1";
 const VERSION = 1;

@@ -1,6 +1,7 @@
-import kafkajs, { type Admin } from "kafkajs";
+import type { Admin } from "kafkajs";
 import { FACT_TOPICS, INPUT_TOPICS } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
+import kafkajs from "./kafkajs.ts";
 
 /** Topics that clientela writes, by logical name (A6). */
 export const OUTPUT_TOPICS = ["segment-changes", "customer-segments", "segment-dead-letters"] as const;

@@ -1,4 +1,4 @@
-import type { CustomerEvent } from "../../domain/events.ts";
+import type { SimulatedEvent } from "./simulate.ts";
 import { DAY_MS, instant, type Instant } from "../../shared/instant.ts";
 import { CATALOGUE } from "./persona.ts";
 import { Random } from "./random.ts";
@@ -38,7 +38,7 @@ export function* benchEvents({
   events,
   startAt,
   years,
-}: BenchOptions): Generator<CustomerEvent> {
+}: BenchOptions): Generator<SimulatedEvent> {
   const random = new Random(seed);
   const stepMs = (years * 365 * DAY_MS) / events;
   const recentCustomers = new Int32Array(RECENT_ORDERS);
@@ -121,7 +121,7 @@ function closing(
   occurredAt: Instant,
   orderId: string,
   sixth: number,
-): CustomerEvent {
+): SimulatedEvent {
   const base = { topic: "orders", eventId, customerId, occurredAt, orderId, revision: 0 } as const;
   if (sixth < 3) return { ...base, kind: "PAID" };
   if (sixth === 3) return { ...base, kind: "CANCELLED" };

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { cpus, loadavg, totalmem } from "node:os";
+
+/** Under what a figure was measured: without it, it says nothing. */
+export interface Conditions {
+  readonly cores: number;
+  readonly cpu: string;
+  readonly memoryGiB: number;
+  readonly node: string;
+  readonly loadBefore: number;
+  readonly loadAfter: number;
+}
+
+export function conditionsSince(loadBefore: number): Conditions {
+  return {
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? "unknown",
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    loadBefore,
+    loadAfter: load(),
+  };
+}
+
+/** Load average of the last minute: above the benchmark's own, somebody else was at work. */
+export function load(): number {
+  return Math.round((loadavg()[0] ?? 0) * 100) / 100;
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds (user and system) a process has used so far. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Greatest resident memory of a process so far, in MiB; null once it is gone. */
+export function peakMiB(pid: number): number | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+  } catch {
+    return null;
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}

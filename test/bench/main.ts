@@ -1,0 +1,55 @@
+import { Command } from "commander";
+import { wholeNumber } from "../../src/cli/arguments.ts";
+import { conditionsSince, load } from "./conditions.ts";
+import { benchLive } from "./live.ts";
+import { benchReplay } from "./replay.ts";
+
+export interface BenchSize {
+  readonly events: number;
+  readonly customers: number;
+  readonly runs: number;
+}
+
+type Scenario = (size: BenchSize, say: (text: string) => void) => Promise<object>;
+
+/** Each prints one JSON line: its figures (medians over the runs) and its conditions. */
+const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: Scenario }>> = {
+  replay: {
+    says: "event files through the embedded composition: rate and memory",
+    run: benchReplay,
+  },
+  live: {
+    says: "a backlog through Kafka, registry and Redis, exactly once, one processor: rate, CPU by process, Redis bytes a customer",
+    run: benchLive,
+  },
+};
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+await new Command("bench")
+  .description(
+    "Measures clientela on this machine. Starts its own servers; everything it writes is in a temporary folder.",
+  )
+  .argument("[scenario...]", `which: ${Object.keys(SCENARIOS).join(", ")} (default: all)`)
+  .option("--events <n>", "events", wholeNumber(1000, 100_000_000), 1_000_000)
+  .option("--customers <n>", "customers", wholeNumber(1, 9_000_000), 100_000)
+  .option("--runs <n>", "runs, of which the median is told", wholeNumber(1, 100), 3)
+  .addHelpText(
+    "after",
+    `\n${Object.entries(SCENARIOS)
+      .map(([name, { says }]) => `  ${name}: ${says}`)
+      .join("\n")}`,
+  )
+  .action(async (names: string[], size: BenchSize) => {
+    for (const name of names.length === 0 ? Object.keys(SCENARIOS) : names) {
+      const scenario = SCENARIOS[name];
+      if (scenario === undefined)
+        throw new Error(`there is no scenario ${name}: ${Object.keys(SCENARIOS).join(", ")}`);
+      const loadBefore = load();
+      const figures = await scenario.run(size, say);
+      process.stdout.write(
+        `${JSON.stringify({ scenario: name, ...size, ...figures, conditions: conditionsSince(loadBefore) })}\n`,
+      );
+    }
+  })
+  .parseAsync();
