@@ -18,7 +18,7 @@ import type {
   StateCodec,
 } from "./ports.ts";
 import { throughFor } from "./shard-clock.ts";
-import type { Telemetry } from "./telemetry.ts";
+import type { EventOutcome, Telemetry } from "./telemetry.ts";
 
 /** S2.3 `future_event`: further than this after its arrival a fact is refused. */
 const FUTURE_TOLERANCE_MS = 10 * 60_000;
@@ -63,6 +63,10 @@ export class Batch {
   readonly #offsets: Partial<Record<FactTopic, number>>;
   readonly #loud: FoldOptions;
   readonly #mute: FoldOptions;
+  /** How many records of each topic came to what. */
+  readonly #counts = new Map<FactTopic, Map<EventOutcome, number>>();
+  /** Deadlines that a sweep has applied. */
+  readonly #dueAts: Instant[] = [];
   #outputs = 0;
   records = 0;
   swept = 0;
@@ -124,11 +128,11 @@ export class Batch {
         this.#refuse({ record, reason: outcome.reason, message: outcome.detail });
         return;
       case "skip":
-        this.#context.telemetry.events(record.topic, outcome.reason, 1);
+        this.#count(record.topic, outcome.reason);
         if (outcome.reason === "superseded") this.#touch(customer);
         return;
       case "folded":
-        this.#context.telemetry.events(record.topic, "folded", 1);
+        this.#count(record.topic, "folded");
         this.#touch(customer);
         this.#publish(customer, outcome.outputs, silent);
         if (!this.#context.quiet) {
@@ -150,9 +154,7 @@ export class Batch {
     this.swept++;
     this.#touch(customer);
     this.#publish(customer, outputs, silent);
-    if (dueAt !== null && !this.#context.quiet) {
-      this.#context.telemetry.deadlineLateness(Math.max(0, this.#context.now - dueAt) / 1000);
-    }
+    if (dueAt !== null) this.#dueAts.push(dueAt);
   }
 
   /** Re-folds one customer under the context's policy (S7.3). The customer must be in the cache. */
@@ -197,6 +199,26 @@ export class Batch {
     return writes;
   }
 
+  /** Tells the operators what the batch came to. Call it once it is committed: one that is given up is folded again. */
+  report(committedAt: Instant): void {
+    const { telemetry, quiet } = this.#context;
+    if (quiet) return;
+    for (const [topic, outcomes] of this.#counts) {
+      for (const [outcome, count] of outcomes) telemetry.events(topic, outcome, count);
+    }
+    for (const { change } of this.#changes) if (change !== null) telemetry.change(change);
+    for (const { reason } of this.#deadLetters) telemetry.deadLetter(reason);
+    for (const dueAt of this.#dueAts) telemetry.deadlineLateness(Math.max(0, committedAt - dueAt) / 1000);
+    telemetry.batch(this.records);
+    if (this.swept > 0) telemetry.sweep(this.swept);
+  }
+
+  #count(topic: FactTopic, outcome: EventOutcome): void {
+    let outcomes = this.#counts.get(topic);
+    if (outcomes === undefined) this.#counts.set(topic, (outcomes = new Map<EventOutcome, number>()));
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+
   #customer(customerId: string): Customer {
     const customer = this.#context.cache.peek(customerId);
     if (customer === undefined) throw new Error("a customer was folded that had not been loaded");
@@ -210,9 +232,8 @@ export class Batch {
   }
 
   #refuse(deadLetter: DeadLetter): void {
-    this.#context.telemetry.events(deadLetter.record.topic, "dead_letter", 1);
+    this.#count(deadLetter.record.topic, "dead_letter");
     if (this.#context.quiet) return;
-    this.#context.telemetry.deadLetter(deadLetter.reason);
     this.#outputs++;
     this.#deadLetters.push(deadLetter);
   }
@@ -243,7 +264,6 @@ export class Batch {
         seq: change.seq,
         policy: change.policy,
       });
-      this.#context.telemetry.change(change);
     }
   }
 

@@ -306,8 +306,7 @@ export class ShardSession {
     const ended = performance.now();
     telemetry.commit("script", (ended - scriptStarted) / 1000);
     telemetry.commit("total", (ended - started) / 1000);
-    telemetry.batch(sealed.batch.records);
-    if (sealed.batch.swept > 0) telemetry.sweep(sealed.batch.swept);
+    sealed.batch.report(this.#deps.clock.now());
     telemetry.cache(this.cache.hits, this.cache.misses);
     this.cache.hits = 0;
     this.cache.misses = 0;

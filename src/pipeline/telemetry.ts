@@ -5,11 +5,14 @@ import type { DeadLetterReason, FactTopic, SkipReason } from "../domain/events.t
 export type AcquiredPath = "fresh" | "current" | "gap" | "rebuild";
 export type ShardPhase = "acquiring" | "recovering" | "running" | "waiting" | "stopped" | "released";
 
+/** What a record came to. */
+export type EventOutcome = "folded" | "dead_letter" | SkipReason;
+
 /** What the pipeline tells its operators; never throws, never waits. Durations in seconds. */
 export interface Telemetry {
-  events(topic: FactTopic, outcome: "folded" | "dead_letter" | SkipReason, count: number): void;
+  events(topic: FactTopic, outcome: EventOutcome, count: number): void;
   lag(shard: number, topic: FactTopic, records: number): void;
-  /** How long after its instant a deadline was applied. */
+  /** How long after its instant what a deadline came to was committed. */
   deadlineLateness(seconds: number): void;
   change(change: SegmentChange): void;
   deadLetter(reason: DeadLetterReason): void;
