@@ -37,6 +37,9 @@ export interface CustomerState {
   firstPage: number;
 }
 
+/** Most facts have none of most things: they share this list. Lists of a fact are replaced, never changed in place. */
+export const NONE: readonly never[] = [];
+
 export interface OrderVersion {
   readonly at: Instant;
   readonly revision: number;
@@ -65,17 +68,17 @@ export interface RefundVersion {
 
 export interface RefundFact {
   readonly refundId: string;
-  versions: RefundVersion[];
+  versions: readonly RefundVersion[];
 }
 
 export interface OrderFact {
   readonly orderId: string;
   /** PLACED; empty while only payments, cancellations or refunds are known. */
-  versions: OrderVersion[];
+  versions: readonly OrderVersion[];
   /** Ascending by (at, eventId): the first one counts. */
-  paid: Closing[];
-  cancelled: Closing[];
-  refunds: RefundFact[];
+  paid: readonly Closing[];
+  cancelled: readonly Closing[];
+  refunds: readonly RefundFact[];
   page: number;
 }
 
@@ -90,7 +93,7 @@ export interface InquiryVersion {
 
 export interface InquiryFact {
   readonly inquiryId: string;
-  versions: InquiryVersion[];
+  versions: readonly InquiryVersion[];
 }
 
 export interface SurveyVersion {
@@ -102,7 +105,7 @@ export interface SurveyVersion {
 
 export interface SurveyFact {
   readonly surveyId: string;
-  versions: SurveyVersion[];
+  versions: readonly SurveyVersion[];
 }
 
 export interface RegisterRecord {

@@ -1,4 +1,10 @@
-import type { CustomerState, InquiryFact, OrderFact, SurveyFact } from "./customer-state.ts";
+import {
+  NONE,
+  type CustomerState,
+  type InquiryFact,
+  type OrderFact,
+  type SurveyFact,
+} from "./customer-state.ts";
 import { FactIndex } from "./fact-index.ts";
 import { resume } from "./history.ts";
 import type { Policy } from "./policy.ts";
@@ -7,6 +13,10 @@ import { Walker } from "./walker.ts";
 /** Orders in one part of the stored state (A7): a full page leaves the head. */
 export const ORDERS_PER_PAGE = 16;
 const NO_PAGES: ReadonlySet<number> = new Set();
+
+const orderIdOf = ({ orderId }: OrderFact): string => orderId;
+const inquiryIdOf = ({ inquiryId }: InquiryFact): string => inquiryId;
+const surveyIdOf = ({ surveyId }: SurveyFact): string => surveyId;
 
 /** The state of a customer of whom nothing is known. */
 export function emptyState(customerId: string): CustomerState {
@@ -37,9 +47,9 @@ export class Customer {
   /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
   nothingSettledBefore = -Infinity;
   #walker: Walker | null = null;
-  readonly #orders = new FactIndex((order: OrderFact) => order.orderId);
-  readonly #inquiries = new FactIndex((inquiry: InquiryFact) => inquiry.inquiryId);
-  readonly #surveys = new FactIndex((survey: SurveyFact) => survey.surveyId);
+  readonly #orders = new FactIndex(orderIdOf);
+  readonly #inquiries = new FactIndex(inquiryIdOf);
+  readonly #surveys = new FactIndex(surveyIdOf);
   #changedPages: Set<number> | null = null;
   #tailOrders: number;
 
@@ -101,10 +111,10 @@ export class Customer {
     const { state } = this;
     const order: OrderFact = {
       orderId,
-      versions: [],
-      paid: [],
-      cancelled: [],
-      refunds: [],
+      versions: NONE,
+      paid: NONE,
+      cancelled: NONE,
+      refunds: NONE,
       page: state.tailPage,
     };
     this.#orders.add(state.orders, order);

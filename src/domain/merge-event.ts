@@ -1,7 +1,15 @@
 import type { Customer } from "./customer.ts";
-import type { Closing, InquiryFact, OrderFact, RegisterRecord, SurveyFact } from "./customer-state.ts";
+import {
+  NONE,
+  type Closing,
+  type InquiryFact,
+  type OrderFact,
+  type RefundFact,
+  type RegisterRecord,
+  type SurveyFact,
+} from "./customer-state.ts";
 import type { CustomerRecorded, Inquiry, OrderClosed, OrderPlaced, OrderRefunded, Survey } from "./events.ts";
-import { addVersion } from "./versions.ts";
+import { withVersion } from "./versions.ts";
 
 /** The facts an event can be: those that merge by identity (S2.1), without erasures and referrals. */
 export type FactEvent = OrderPlaced | OrderClosed | OrderRefunded | Inquiry | Survey | CustomerRecorded;
@@ -20,18 +28,22 @@ export function mergeEvent(customer: Customer, event: FactEvent): Merged | null 
       return mergeOrder(customer, event);
     case "inquiries": {
       const known = customer.inquiry(event.inquiryId);
-      const fact = known ?? { inquiryId: event.inquiryId, versions: [] };
+      const fact: InquiryFact = known ?? { inquiryId: event.inquiryId, versions: NONE };
       const { occurredAt: at, revision, eventId, kind, handlingCostMinor, currency } = event;
-      if (!addVersion(fact.versions, { at, revision, eventId, kind, handlingCostMinor, currency }))
-        return null;
+      const added = { at, revision, eventId, kind, handlingCostMinor, currency };
+      const versions = withVersion(fact.versions, added);
+      if (versions === null) return null;
+      fact.versions = versions;
       if (known === undefined) customer.addInquiry(fact);
       return { fact, of: "inquiries" };
     }
     case "surveys": {
       const known = customer.survey(event.surveyId);
-      const fact = known ?? { surveyId: event.surveyId, versions: [] };
+      const fact: SurveyFact = known ?? { surveyId: event.surveyId, versions: NONE };
       const { occurredAt: at, revision, eventId, score } = event;
-      if (!addVersion(fact.versions, { at, revision, eventId, score })) return null;
+      const versions = withVersion(fact.versions, { at, revision, eventId, score });
+      if (versions === null) return null;
+      fact.versions = versions;
       if (known === undefined) customer.addSurvey(fact);
       return { fact, of: "surveys" };
     }
@@ -48,12 +60,13 @@ function mergeOrder(customer: Customer, event: OrderPlaced | OrderClosed | Order
   return { fact, of: "orders" };
 }
 
+/** False when this very event is there already. */
 function placeOrder(order: OrderFact, event: OrderPlaced | OrderClosed | OrderRefunded): boolean {
   const { occurredAt: at, revision, eventId } = event;
   switch (event.kind) {
     case "PLACED": {
       const { amountMinor, currency, costMinor, units, categories, dueAt, referredBy } = event;
-      return addVersion(order.versions, {
+      const versions = withVersion(order.versions, {
         at,
         revision,
         eventId,
@@ -65,24 +78,42 @@ function placeOrder(order: OrderFact, event: OrderPlaced | OrderClosed | OrderRe
         dueAt,
         referredBy,
       });
+      if (versions === null) return false;
+      order.versions = versions;
+      return true;
     }
-    case "PAID":
-      return addClosing(order.paid, { at, eventId });
-    case "CANCELLED":
-      return addClosing(order.cancelled, { at, eventId });
+    case "PAID": {
+      const paid = withClosing(order.paid, { at, eventId });
+      if (paid === null) return false;
+      order.paid = paid;
+      return true;
+    }
+    case "CANCELLED": {
+      const cancelled = withClosing(order.cancelled, { at, eventId });
+      if (cancelled === null) return false;
+      order.cancelled = cancelled;
+      return true;
+    }
     case "REFUNDED": {
       const known = order.refunds.find(({ refundId }) => refundId === event.refundId);
-      const refund = known ?? { refundId: event.refundId, versions: [] };
-      if (!addVersion(refund.versions, { at, revision, eventId, amountMinor: event.amountMinor }))
-        return false;
-      if (known === undefined) order.refunds.push(refund);
+      const refund: RefundFact = known ?? { refundId: event.refundId, versions: NONE };
+      const versions = withVersion(refund.versions, {
+        at,
+        revision,
+        eventId,
+        amountMinor: event.amountMinor,
+      });
+      if (versions === null) return false;
+      refund.versions = versions;
+      if (known === undefined) order.refunds = [...order.refunds, refund];
       return true;
     }
   }
 }
 
-function addClosing(closings: Closing[], added: Closing): boolean {
-  if (closings.some(({ at, eventId }) => at === added.at && eventId === added.eventId)) return false;
+/** The list with the closing, ascending by (at, eventId); null when it is there already. */
+function withClosing(closings: readonly Closing[], added: Closing): readonly Closing[] | null {
+  if (closings.some(({ at, eventId }) => at === added.at && eventId === added.eventId)) return null;
   let index = closings.length;
   for (; index > 0; index--) {
     const before = closings[index - 1];
@@ -93,8 +124,7 @@ function addClosing(closings: Closing[], added: Closing): boolean {
     )
       break;
   }
-  closings.splice(index, 0, added);
-  return true;
+  return closings.toSpliced(index, 0, added);
 }
 
 /** Register events are kept whole (S2.2). */

@@ -13,21 +13,21 @@ function beats(a: Versioned, b: Versioned): boolean {
 }
 
 /**
- * Files a version, in place, ascending by (at, eventId). Versions that lose are kept too: an erasure may take the winner away,
- * and a version counts from its own instant on, whenever it arrives.
- * @returns false when this very version is there already
+ * Files a version, ascending by (at, eventId). Versions that lose are kept too: an erasure may take the winner away, and a
+ * version counts from its own instant on, whenever it arrives.
+ * @returns the list with it; null when this very version is there already
  */
-export function addVersion<T extends Versioned>(versions: T[], added: T): boolean {
+export function withVersion<T extends Versioned>(versions: readonly T[], added: T): readonly T[] | null {
+  if (versions.length === 0) return [added];
   let index = versions.length;
   for (; index > 0; index--) {
     const before = versions[index - 1];
     if (before === undefined || before.at < added.at) break;
     if (before.at > added.at) continue;
-    if (before.eventId === added.eventId && before.revision === added.revision) return false;
+    if (before.eventId === added.eventId && before.revision === added.revision) return null;
     if (before.eventId < added.eventId) break;
   }
-  versions.splice(index, 0, added);
-  return true;
+  return versions.toSpliced(index, 0, added);
 }
 
 /** The version in force at an instant: of those seen by then the one that beats the others; undefined before the first. */

@@ -25,6 +25,8 @@ export class Window implements LedgerListener {
   lateWeight = 0;
   /** Category → orders in the window that name it. */
   #categories: Map<string, number> | null = null;
+  /** They are the original's: copied before the first one changes. Nobody moves the original while a copy looks ahead. */
+  #sharesCategories = false;
 
   constructor(ledger: Ledger, at: number) {
     this.ledger = ledger;
@@ -46,7 +48,8 @@ export class Window implements LedgerListener {
     copy.units = this.units;
     copy.lateProduct = this.lateProduct;
     copy.lateWeight = this.lateWeight;
-    copy.#categories = this.#categories === null ? null : new Map(this.#categories);
+    copy.#categories = this.#categories;
+    copy.#sharesCategories = true;
     return copy;
   }
 
@@ -119,11 +122,23 @@ export class Window implements LedgerListener {
       }
     }
     if (order.categories.length === 0) return;
-    const counts = (this.#categories ??= new Map<string, number>());
-    for (const category of new Set(order.categories)) {
+    const counts = this.#ownCategories();
+    for (const category of distinct(order.categories)) {
       const count = (counts.get(category) ?? 0) + sign;
       if (count === 0) counts.delete(category);
       else counts.set(category, count);
     }
   }
+
+  #ownCategories(): Map<string, number> {
+    if (this.#categories === null || this.#sharesCategories) {
+      this.#categories = new Map(this.#categories);
+      this.#sharesCategories = false;
+    }
+    return this.#categories;
+  }
+}
+
+function distinct(categories: readonly string[]): Iterable<string> {
+  return categories.length === 1 ? categories : new Set(categories);
 }

@@ -1,9 +1,10 @@
-import type {
-  Closing,
-  CustomerState,
-  OrderFact,
-  OrderVersion,
-  RefundFact,
+import {
+  NONE,
+  type Closing,
+  type CustomerState,
+  type OrderFact,
+  type OrderVersion,
+  type RefundFact,
 } from "../../domain/customer-state.ts";
 import { INQUIRY_KINDS } from "../../domain/events.ts";
 import type { Instants } from "./state-instants.ts";
@@ -109,11 +110,11 @@ export function readOrders(
   return orders.map(({ orderId, versions, closings }) => ({
     orderId,
     versions: versions.map((version) => readVersion(version, orderId, instants, texts)),
-    paid: closings === null ? [] : readClosings(closings.paid, orderId, instants),
-    cancelled: closings === null ? [] : readClosings(closings.cancelled, orderId, instants),
+    paid: closings === null ? NONE : readClosings(closings.paid, orderId, instants),
+    cancelled: closings === null ? NONE : readClosings(closings.cancelled, orderId, instants),
     refunds:
       closings === null
-        ? []
+        ? NONE
         : closings.refunds.map(({ refundId, versions }): RefundFact => ({
             refundId,
             versions: versions.map(({ at, revision, eventId, amountMinor }) => ({
@@ -144,13 +145,18 @@ function readVersion(
     currency: extras === null ? null : textAt(texts, extras.currency),
     costMinor: stored.costMinor,
     units: stored.units,
-    categories: extras === null ? [] : extras.categories.map((index) => textAt(texts, index) ?? ""),
+    categories: extras === null ? NONE : extras.categories.map((index) => textAt(texts, index) ?? ""),
     dueAt: dueAt === null ? null : ((at + dueAt) as typeof at),
     referredBy: extras?.referredBy ?? null,
   };
 }
 
-function readClosings(closings: readonly StoredClosing[], orderId: string, instants: Instants): Closing[] {
+function readClosings(
+  closings: readonly StoredClosing[],
+  orderId: string,
+  instants: Instants,
+): readonly Closing[] {
+  if (closings.length === 0) return NONE;
   return closings.map(({ at, eventId }) => ({ at: instants.read(at), eventId: readId(eventId, orderId) }));
 }
 
