@@ -15,6 +15,11 @@ export function builtInPolicy(): Policy {
   return defaultPolicy(sha256);
 }
 
+/** The policy of a file, or without one the built-in policy. */
+export async function configuredPolicy(path: string | null): Promise<Policy> {
+  return path === null ? builtInPolicy() : readPolicy(path);
+}
+
 /** Reads and checks a policy file (I4). Throws UsageError with one line for each problem, all at once. */
 export async function readPolicy(path: string): Promise<Policy> {
   let text: string;

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { UsageError } from "../pipeline/errors.ts";
+import type { ShardOptions } from "../pipeline/options.ts";
 import type { Servers } from "./compose-kafka.ts";
 
 /** One setting: an environment variable with its meaning. The table is the help text and the README's table (I6). */
@@ -145,6 +147,12 @@ export const SETTINGS = {
     "Decoded customers kept in memory, per shard.",
     whole(1, 100_000_000),
   ),
+  threads: setting(
+    "CLIENTELA_THREADS",
+    "auto",
+    "Threads of this process, each a member of the group with shards of its own; auto: one a core, at most 4.",
+    (value) => (value === "auto" ? Math.min(4, availableParallelism()) : whole(1, 64)(value)),
+  ),
   drainMs: setting(
     "CLIENTELA_DRAIN_MS",
     "10000",
@@ -247,6 +255,11 @@ export function serversOf(settings: Settings): Servers {
           : { ca: [readFileSync(kafkaCaFile, "utf8")] },
     sasl: saslOf(mechanism, username, password),
   };
+}
+
+export function shardOptionsOf(settings: Settings): Partial<ShardOptions> {
+  const { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss } = settings;
+  return { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss };
 }
 
 function saslOf(mechanism: Settings["kafkaSasl"], username: string, password: string): Servers["sasl"] {

@@ -1,6 +1,6 @@
 import { createLogger } from "../adapters/telemetry/logger.ts";
 import { customerFromFiles, customerFromStore } from "../app/look-up.ts";
-import { builtInPolicy, readPolicy } from "../app/policy-file.ts";
+import { configuredPolicy } from "../app/policy-file.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import type { Customer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
@@ -20,7 +20,7 @@ export async function lookUp(
 ): Promise<{ readonly customer: Customer; readonly policy: Policy }> {
   const settings = readSettings(env);
   const policyFile = options.policy ?? settings.policyFile;
-  const policy = policyFile === null ? builtInPolicy() : await readPolicy(policyFile);
+  const policy = await configuredPolicy(policyFile);
   const customer =
     options.events === undefined
       ? await customerFromStore(serversOf(settings), customerId, policy, createLogger(settings.logLevel))

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { builtInPolicy, readPolicy } from "../app/policy-file.ts";
+import { configuredPolicy } from "../app/policy-file.ts";
 import { replay } from "../app/replay.ts";
 import type { Instant } from "../shared/instant.ts";
 import { instantValue } from "./arguments.ts";
@@ -41,7 +41,7 @@ export function replayCommand({ signal }: CommandContext): Command {
 }
 
 async function run(files: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
-  const policy = options.policy === undefined ? builtInPolicy() : await readPolicy(options.policy);
+  const policy = await configuredPolicy(options.policy ?? null);
   const asksForOther = options.segments !== undefined || options.timeline !== undefined;
   const changes = await openOptional(options.changes ?? (asksForOther ? undefined : "-"));
   const segments = await openOptional(options.segments);

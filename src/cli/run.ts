@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { Command } from "commander";
-import { startHttpServer } from "../adapters/http/server.ts";
+import { startHttpServer, type HttpServer } from "../adapters/http/server.ts";
 import { createLogger } from "../adapters/telemetry/logger.ts";
-import { createMetrics } from "../adapters/telemetry/metrics.ts";
-import { startProcessor } from "../app/compose-kafka.ts";
-import { builtInPolicy, readPolicy } from "../app/policy-file.ts";
-import { readSettings, serversOf, settingsHelp, type Settings } from "../app/settings.ts";
+import { createProcessMetrics } from "../adapters/telemetry/metrics.ts";
+import { configuredPolicy } from "../app/policy-file.ts";
+import { startProcessorThreads } from "../app/processor-threads.ts";
+import { readSettings, settingsHelp, type Settings } from "../app/settings.ts";
 import type { CommandContext } from "./program.ts";
 
 export function runCommand(context: CommandContext): Command {
@@ -17,50 +17,33 @@ export function runCommand(context: CommandContext): Command {
       "after",
       `\nSettings (environment, default in brackets):\n${settingsHelp()}\n\nExample: KAFKA_BROKERS=broker:9092 REDIS_URL=redis://cache:6379 clientela run`,
     )
-    .action(() => run(readSettings(context.env), context.signal));
+    .action(() => run(readSettings(context.env), context));
 }
 
-async function run(settings: Settings, signal: AbortSignal): Promise<void> {
-  const policy = settings.policyFile === null ? builtInPolicy() : await readPolicy(settings.policyFile);
+async function run(settings: Settings, { env, signal }: CommandContext): Promise<void> {
+  // Checked here too: mistakes are told before anything starts.
+  const policy = await configuredPolicy(settings.policyFile);
   const logger = createLogger(settings.logLevel);
-  const { telemetry, registry } = createMetrics();
-  let troubles = (): readonly string[] => ["is starting"];
-  const http = await startHttpServer({
-    host: settings.httpHost,
-    port: settings.httpPort,
-    troubles: () => troubles(),
-    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-  });
-  logger.info(
-    { http: http.address, application: settings.applicationId, policy: policy.version },
-    "starting",
-  );
+  const own = createProcessMetrics();
+  const threads = startProcessorThreads(settings.threads, env);
+  let http: HttpServer | null = null;
   try {
-    const running = await startProcessor({
-      servers: serversOf(settings),
-      policy,
-      logger,
-      telemetry,
-      drainMs: settings.drainMs,
-      shard: {
-        commitIntervalMs: settings.commitIntervalMs,
-        batchRecords: settings.batchRecords,
-        cacheCustomers: settings.cacheCustomers,
-        firstStart: settings.firstStart,
-        onStateLoss: settings.onStateLoss,
-      },
+    http = await startHttpServer({
+      host: settings.httpHost,
+      port: settings.httpPort,
+      troubles: () => threads.troubles(),
+      metrics: async () => threads.metrics(await own.getMetricsAsJSON()),
     });
-    troubles = () => running.processor.troubles();
-    logger.info({ shards: running.processor.shards }, "started");
+    const { applicationId: application, threads: count } = settings;
+    logger.info({ http: http.address, application, policy: policy.version, threads: count }, "starting");
     const stopped = signal.aborted ? Promise.resolve() : once(signal, "abort");
-    try {
-      await Promise.race([stopped, running.processor.ended]);
-      logger.info({}, "draining");
-    } finally {
-      await running.stop();
-    }
-    logger.info({}, "stopped");
+    await Promise.race([stopped, threads.started]);
+    if (!signal.aborted) logger.info({ shards: await threads.shards() }, "started");
+    await Promise.race([stopped, threads.ended]);
+    logger.info({}, "draining");
   } finally {
-    await http.close();
+    await threads.stop();
+    await http?.close();
   }
+  logger.info({}, "stopped");
 }

@@ -3,7 +3,7 @@ import { createLogger } from "../adapters/telemetry/logger.ts";
 import { changeLine as readableLine } from "../app/demo/change-line.ts";
 import { createPalette } from "../app/demo/palette.ts";
 import { watchChanges } from "../app/outputs.ts";
-import { builtInPolicy, readPolicy } from "../app/policy-file.ts";
+import { configuredPolicy } from "../app/policy-file.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { AXES, type Axis } from "../domain/classification.ts";
 import type { CommandContext } from "./program.ts";
@@ -28,7 +28,7 @@ export function watchCommand({ env, signal }: CommandContext): Command {
     .addHelpText("after", "\nExample: clientela watch --from-beginning --changed stage")
     .action(async (options: Options) => {
       const settings = readSettings(env);
-      const policy = settings.policyFile === null ? builtInPolicy() : await readPolicy(settings.policyFile);
+      const policy = await configuredPolicy(settings.policyFile);
       const palette = createPalette(process.stdout.isTTY && env["NO_COLOR"] === undefined);
       const columns = process.stdout.isTTY ? process.stdout.columns : Infinity;
       const changes = watchChanges({

@@ -6,7 +6,7 @@ export interface HttpOptions {
   /** 0: any free one. */
   readonly port: number;
   /** What keeps the process from being ready; empty: it is. */
-  troubles(): readonly string[];
+  troubles(): readonly string[] | Promise<readonly string[]>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -20,7 +20,7 @@ export async function startHttpServer(options: HttpOptions): Promise<HttpServer>
   const server = fastify({ logger: false });
   server.get("/livez", () => ({ status: "alive" }));
   server.get("/readyz", async (_request, reply) => {
-    const troubles = options.troubles();
+    const troubles = await options.troubles();
     if (troubles.length === 0) return { status: "ready" };
     return reply
       .code(503)

@@ -10,11 +10,17 @@ const PHASES: readonly ShardPhase[] = [
   "released",
 ];
 
+/** What Node knows of this process: CPU, memory, event loop, garbage collection. */
+export function createProcessMetrics(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "clientela_" });
+  return registry;
+}
+
 /** The pipeline's telemetry as Prometheus metrics; base units, all names begin with `clientela_`. */
 export function createMetrics(): { readonly telemetry: Telemetry; readonly registry: Registry } {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry, prefix: "clientela_" });
   const events = new Counter({
     name: "clientela_events_total",
     help: "Records read, by topic and what they came to.",

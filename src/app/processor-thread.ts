@@ -1,0 +1,86 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { createLogger } from "../adapters/telemetry/logger.ts";
+import { createMetrics } from "../adapters/telemetry/metrics.ts";
+import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
+import { startProcessor, type RunningProcessor } from "./compose-kafka.ts";
+import type { FromThread, ThreadError, ToThread } from "./processor-threads.ts";
+import { configuredPolicy } from "./policy-file.ts";
+import { readSettings, serversOf, shardOptionsOf } from "./settings.ts";
+
+/** One member of the group in a thread of its own: started by `processor-threads.ts`, told and asked by messages. */
+
+const port = parentPort;
+if (port === null) throw new Error("this module runs as a worker thread");
+const say = (message: FromThread): void => port.postMessage(message);
+
+const settings = readSettings((workerData as { env: Readonly<Record<string, string | undefined>> }).env);
+const { telemetry, registry } = createMetrics();
+let running: RunningProcessor | null = null;
+let isStopping = false;
+
+port.on("message", (message: ToThread) => {
+  switch (message.kind) {
+    case "stop":
+      isStopping = true;
+      void stop();
+      return;
+    case "ask":
+      void answer(message.id);
+  }
+});
+
+async function answer(id: number): Promise<void> {
+  say({
+    kind: "answer",
+    id,
+    troubles: running === null ? ["is starting"] : running.processor.troubles(),
+    shards: running?.processor.shards ?? [],
+    metrics: await registry.getMetricsAsJSON(),
+  });
+}
+
+async function stop(): Promise<void> {
+  // Before it is started there is nothing to drain: `start` sees that it is to stop.
+  if (running === null) return;
+  await running.stop();
+  end();
+}
+
+function end(): void {
+  say({ kind: "stopped" });
+  port?.close();
+}
+
+async function start(): Promise<void> {
+  const started = await startProcessor({
+    servers: serversOf(settings),
+    policy: await configuredPolicy(settings.policyFile),
+    logger: createLogger(settings.logLevel),
+    telemetry,
+    drainMs: settings.drainMs,
+    shard: shardOptionsOf(settings),
+  });
+  running = started;
+  if (isStopping) {
+    await stop();
+    return;
+  }
+  say({ kind: "started" });
+  await started.processor.ended;
+}
+
+function errorOf(error: unknown): ThreadError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof UsageError) return { type: "usage", code: error.code, problems: error.problems };
+  if (error instanceof RefusedError) return { type: "refused", code: error.code, message };
+  if (error instanceof ClientelaError) {
+    return { type: "failed", code: error.code, message, retriable: error.retriable };
+  }
+  return { type: "bug", message: error instanceof Error ? (error.stack ?? message) : message };
+}
+
+start().catch(async (error: unknown) => {
+  say({ kind: "failed", error: errorOf(error) });
+  await running?.stop().catch(() => undefined);
+  end();
+});
