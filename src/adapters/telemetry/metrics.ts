@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ShardPhase, Telemetry } from "../../pipeline/telemetry.ts";
+import { DEAD_LETTER_REASONS, FACT_TOPICS } from "../../domain/events.ts";
+import type { AcquiredPath, ShardPhase, Telemetry } from "../../pipeline/telemetry.ts";
 
 const PHASES: readonly ShardPhase[] = [
   "acquiring",
@@ -9,6 +10,7 @@ const PHASES: readonly ShardPhase[] = [
   "stopped",
   "released",
 ];
+const PATHS: readonly AcquiredPath[] = ["fresh", "current", "gap", "rebuild"];
 
 /** What Node knows of this process: CPU, memory, event loop, garbage collection. */
 export function createProcessMetrics(): Registry {
@@ -95,6 +97,9 @@ export function createMetrics(): { readonly telemetry: Telemetry; readonly regis
   });
   const phases = new Map<number, ShardPhase>();
   for (const phase of PHASES) shards.set({ phase }, 0);
+  // A series that begins with its first event hides that event from rate() and increase(): what alerts ask for begins at zero.
+  for (const reason of DEAD_LETTER_REASONS) deadLetters.inc({ reason }, 0);
+  for (const path of PATHS) acquired.zero({ path });
   const telemetry: Telemetry = {
     events: (topic, outcome, count) => events.inc({ topic, outcome }, count),
     lag: (shard, topic, records) => lag.set({ shard, topic }, records),
@@ -111,8 +116,11 @@ export function createMetrics(): { readonly telemetry: Telemetry; readonly regis
     shard: (shard, phase) => {
       const before = phases.get(shard);
       if (before !== undefined) shards.dec({ phase: before });
-      if (phase === "released") phases.delete(shard);
-      else {
+      if (phase === "released") {
+        phases.delete(shard);
+        // Its lag is the successor's to tell.
+        for (const topic of FACT_TOPICS) lag.remove({ shard, topic });
+      } else {
         phases.set(shard, phase);
         shards.inc({ phase });
       }
