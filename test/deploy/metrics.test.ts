@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { createMetrics } from "../../src/adapters/telemetry/metrics.ts";
+import { createMetrics, createProcessMetrics } from "../../src/adapters/telemetry/metrics.ts";
 import { askedBy, type Selector } from "./promql.ts";
 
 interface Rule {
@@ -31,9 +31,15 @@ const panels = dashboard.panels.filter(({ type }) => type !== "row");
 const TARGET_LABELS = ["job", "instance"];
 const PROMETHEUS_METRICS = ["up"];
 
-const { registry } = createMetrics();
+/** What `/metrics` shows together: the threads' and the process's. */
+const registries = [createMetrics().registry, createProcessMetrics()];
 const exported = new Map<string, { labels: readonly string[]; values: ReadonlyMap<string, Set<string>> }>();
-for (const metric of await registry.getMetricsAsJSON()) {
+const metrics = await Promise.all(
+  registries.map(async (registry) =>
+    (await registry.getMetricsAsJSON()).map((metric) => ({ registry, metric })),
+  ),
+);
+for (const { registry, metric } of metrics.flat()) {
   const { labelNames } = registry.getSingleMetric(metric.name) as unknown as { labelNames: string[] };
   const values = new Map<string, Set<string>>();
   for (const series of metric.values) {
@@ -156,8 +162,8 @@ describe("dashboard", () => {
         askedBy(expr).selectors.map(({ metric }) => metric.replace(/_(bucket|sum|count)$/, "")),
       ),
     );
-    const own = registry
-      .getMetricsAsArray()
+    const own = registries
+      .flatMap((registry) => registry.getMetricsAsArray())
       .map(({ name }) => name)
       .filter((name) => !/^clientela_(process|nodejs)_/.test(name));
     expect(own.length).toBeGreaterThan(0);
