@@ -46,6 +46,11 @@ export class Customer {
   readonly state: CustomerState;
   /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
   nothingSettledBefore = -Infinity;
+  /**
+   * What a codec remembers of the orders on the tail page, so that one more need not encode all again; opaque here, and dropped
+   * when one of them changes other than by being new.
+   */
+  tailMemo: unknown = null;
   #walker: Walker | null = null;
   readonly #orders = new FactIndex(orderIdOf);
   readonly #inquiries = new FactIndex(inquiryIdOf);
@@ -119,8 +124,8 @@ export class Customer {
     };
     this.#orders.add(state.orders, order);
     if (++this.#tailOrders === ORDERS_PER_PAGE) {
-      this.markChanged(state.tailPage);
-      state.tailPage++;
+      const full = state.tailPage++;
+      this.markChanged(full);
       this.#tailOrders = 0;
     }
     return order;
@@ -132,8 +137,10 @@ export class Customer {
     const kept: OrderFact[] = [];
     for (const order of state.orders) {
       if (keep(order)) kept.push(order);
-      else if (order.page === state.tailPage) this.#tailOrders--;
-      else this.markChanged(order.page);
+      else {
+        if (order.page === state.tailPage) this.#tailOrders--;
+        this.markChanged(order.page);
+      }
     }
     if (kept.length === state.orders.length) return;
     state.orders = kept;
@@ -141,7 +148,12 @@ export class Customer {
     state.firstPage = used;
   }
 
+  /** An order of this page is not what it was. */
   markChanged(page: number): void {
+    if (page === this.state.tailPage) {
+      this.tailMemo = null;
+      return;
+    }
     this.#changedPages ??= new Set();
     this.#changedPages.add(page);
   }

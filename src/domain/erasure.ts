@@ -13,7 +13,7 @@ export function eraseFacts(customer: Customer, at: Instant): ReferralUpdate[] {
   const updates: ReferralUpdate[] = [];
   for (const order of state.orders) {
     const before = spansByReferrer(order, state.customerId);
-    if (order.page < state.tailPage) customer.markChanged(order.page);
+    customer.markChanged(order.page);
     eraseFromOrder(order, at);
     updates.push(
       ...referralUpdates(state.customerId, order.orderId, before, spansByReferrer(order, state.customerId)),

@@ -56,7 +56,7 @@ function mergeOrder(customer: Customer, event: OrderPlaced | OrderClosed | Order
   const known = customer.order(event.orderId);
   const fact = known ?? customer.addOrder(event.orderId);
   if (!placeOrder(fact, event)) return null;
-  if (fact.page < customer.state.tailPage) customer.markChanged(fact.page);
+  if (known !== undefined || fact.page < customer.state.tailPage) customer.markChanged(fact.page);
   return { fact, of: "orders" };
 }
 

@@ -187,13 +187,12 @@ export class Batch {
     const { codec, policy, cache } = this.#context;
     const writes: CustomerWrite[] = [];
     for (const [customerId, customer] of this.#touched) {
-      const pages = customer.takeChangedPages();
       if (customer.isEmpty) {
         cache.remove(customerId);
         writes.push({ customerId, head: null, chunks: [], deadlineAt: null });
         continue;
       }
-      const { head, chunks } = codec.encode(customer.state, pages);
+      const { head, chunks } = codec.encode(customer);
       writes.push({ customerId, head, chunks, deadlineAt: nextDeadline(customer, policy) });
     }
     return writes;

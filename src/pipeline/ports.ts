@@ -1,4 +1,5 @@
 import type { CustomerSegment, SegmentChange } from "../domain/change.ts";
+import type { Customer } from "../domain/customer.ts";
 import type { CustomerState } from "../domain/customer-state.ts";
 import type { Decoded } from "../domain/accept.ts";
 import type { DeadLetterReason, FactTopic, Referral } from "../domain/events.ts";
@@ -196,8 +197,8 @@ export interface StateStore {
 
 /** Bytes of a state; the schema version travels in them (read old, write new). */
 export interface StateCodec {
-  /** `pages`: those that changed and are not in the head. */
-  encode(state: CustomerState, pages: ReadonlySet<number>): Pick<CustomerWrite, "head" | "chunks">;
+  /** The head, and the chunks that changed since the last time; takes note of that in the customer. */
+  encode(customer: Customer): Pick<CustomerWrite, "head" | "chunks">;
   /** Throws when the bytes are not a state: the store was written by something else. */
   decode(customerId: string, stored: StoredCustomer): CustomerState;
   /** How many chunk pages the head says there are: [firstPage, tailPage). */

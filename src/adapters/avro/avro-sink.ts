@@ -77,6 +77,22 @@ export class AvroSink {
     this.#at += 8;
   }
 
+  /** A place to come back to with `latin1Since`. */
+  mark(): number {
+    return this.#at;
+  }
+
+  /** What was written since the mark, a character a byte. */
+  latin1Since(mark: number): string {
+    return this.#bytes.toString("latin1", mark, this.#at);
+  }
+
+  /** Bytes that `latin1Since` gave. */
+  latin1(bytes: string): void {
+    if (this.#at + bytes.length > this.#bytes.length) this.#grow(bytes.length);
+    this.#at += this.#bytes.write(bytes, this.#at, "latin1");
+  }
+
   raw(value: Uint8Array): void {
     if (this.#at + value.length > this.#bytes.length) this.#grow(value.length);
     this.#bytes.set(value, this.#at);

@@ -9,12 +9,13 @@ import {
 } from "../../domain/classification.ts";
 import { CAUSE_KINDS, DEADLINES } from "../../domain/change.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
+import type { Customer } from "../../domain/customer.ts";
 import type { Base, CustomerState, OrderFact, Standing } from "../../domain/customer-state.ts";
 import type { CustomerWrite, StateCodec, StoredCustomer } from "../../pipeline/ports.ts";
 import { readOrders, readOthers, type StoredOrder, type StoredOthers } from "./state-facts.ts";
 import { Instants } from "./state-instants.ts";
 import { HEAD_TYPE, PAGE_TYPE, STATE_VERSION } from "./state-schema.ts";
-import { StateWriter } from "./state-writer.ts";
+import { StateWriter, type TailMemo } from "./state-writer.ts";
 
 interface StoredClassification {
   readonly status: number;
@@ -35,7 +36,6 @@ interface StoredStanding {
 interface StoredHead {
   readonly firstPage: number;
   readonly tailPage: number;
-  readonly texts: readonly string[];
   readonly orders: readonly StoredOrder[];
   readonly others: StoredOthers | null;
   readonly evaluatedAt: number | null;
@@ -66,8 +66,11 @@ export function createStateCodec(): StateCodec {
 const writer = new StateWriter();
 const NO_CHUNKS: CustomerWrite["chunks"] = [];
 
-function encode(state: CustomerState, pages: ReadonlySet<number>): Pick<CustomerWrite, "head" | "chunks"> {
-  const head = writer.head(state);
+function encode(customer: Customer): Pick<CustomerWrite, "head" | "chunks"> {
+  const { state } = customer;
+  const { head, memo } = writer.head(state, customer.tailMemo as TailMemo | null);
+  customer.tailMemo = memo;
+  const pages = customer.takeChangedPages();
   if (pages.size === 0) return { head, chunks: NO_CHUNKS };
   const chunks: (readonly [number, Uint8Array | null])[] = [];
   for (const page of pages) {
@@ -81,8 +84,9 @@ function encode(state: CustomerState, pages: ReadonlySet<number>): Pick<Customer
 function decode(customerId: string, stored: StoredCustomer): CustomerState {
   const head = HEAD_TYPE.fromBuffer(unversioned(stored.head)) as StoredHead;
   const instants = new Instants();
-  const tail = readOrders(head.orders, head.tailPage, instants, head.texts);
-  const others = readOthers(head.others, instants, head.texts);
+  const texts: string[] = [];
+  const tail = readOrders(head.orders, head.tailPage, instants, texts);
+  const others = readOthers(head.others, instants, texts);
   const evaluatedAt = instants.readOptional(head.evaluatedAt);
   const newestAt = instants.readOptional(head.newestAt);
   const standing = head.standing === null ? null : readStanding(head.standing, instants);
@@ -109,8 +113,8 @@ function readPages({ chunks }: StoredCustomer, first: number, tail: number): Ord
     const bytes = chunks.get(page);
     // A page of which every order was erased or settled has been deleted.
     if (bytes === undefined) continue;
-    const stored = PAGE_TYPE.fromBuffer(unversioned(bytes)) as { texts: string[]; orders: StoredOrder[] };
-    orders.push(...readOrders(stored.orders, page, new Instants(), stored.texts));
+    const stored = PAGE_TYPE.fromBuffer(unversioned(bytes)) as { orders: StoredOrder[] };
+    orders.push(...readOrders(stored.orders, page, new Instants(), []));
   }
   return orders;
 }

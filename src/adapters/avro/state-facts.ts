@@ -8,6 +8,10 @@ import {
 } from "../../domain/customer-state.ts";
 import { INQUIRY_KINDS } from "../../domain/events.ts";
 import type { Instants } from "./state-instants.ts";
+import { GREATEST_TEXTS } from "./state-schema.ts";
+
+/** A text, or its place among the part's texts so far. */
+type SharedText = string | number;
 
 /** An event id as what it shares with the end of its fact's id, and its own start. */
 interface StoredId {
@@ -28,9 +32,8 @@ interface StoredVersion {
   readonly units: number;
   readonly extras: null | {
     readonly revision: number;
-    /** 0: none; else one more than the index of a text of the part. */
-    readonly currency: number;
-    readonly categories: readonly number[];
+    readonly currency: SharedText | null;
+    readonly categories: readonly SharedText[];
     readonly dueAt: number | null;
     readonly referredBy: string | null;
   };
@@ -63,7 +66,7 @@ export interface StoredOthers {
       readonly eventId: StoredId;
       readonly kind: number;
       readonly handlingCostMinor: number;
-      readonly currency: number;
+      readonly currency: SharedText | null;
     }[];
   }[];
   readonly surveys: readonly {
@@ -93,11 +96,14 @@ function readId({ shared, start }: StoredId, factId: string): string {
   return shared === 0 ? start : start + factId.slice(factId.length - shared);
 }
 
-function textAt(texts: readonly string[], index: number): string | null {
-  if (index === 0) return null;
-  const text = texts[index - 1];
+function readShared(shared: SharedText, texts: string[]): string {
+  if (typeof shared === "string") {
+    if (texts.length < GREATEST_TEXTS) texts.push(shared);
+    return shared;
+  }
+  const text = texts[shared];
   if (text === undefined)
-    throw new Error(`a state part names text ${index}, of which it has ${texts.length}`);
+    throw new Error(`a state part names text ${shared}, of which it has ${texts.length}`);
   return text;
 }
 
@@ -105,7 +111,7 @@ export function readOrders(
   orders: readonly StoredOrder[],
   page: number,
   instants: Instants,
-  texts: readonly string[],
+  texts: string[],
 ): OrderFact[] {
   return orders.map(({ orderId, versions, closings }) => ({
     orderId,
@@ -132,7 +138,7 @@ function readVersion(
   stored: StoredVersion,
   orderId: string,
   instants: Instants,
-  texts: readonly string[],
+  texts: string[],
 ): OrderVersion {
   const at = instants.read(stored.at);
   const { extras } = stored;
@@ -142,10 +148,10 @@ function readVersion(
     revision: extras?.revision ?? 0,
     eventId: readId(stored.eventId, orderId),
     amountMinor: stored.amountMinor,
-    currency: extras === null ? null : textAt(texts, extras.currency),
+    currency: extras === null || extras.currency === null ? null : readShared(extras.currency, texts),
     costMinor: stored.costMinor,
     units: stored.units,
-    categories: extras === null ? NONE : extras.categories.map((index) => textAt(texts, index) ?? ""),
+    categories: extras === null ? NONE : extras.categories.map((shared) => readShared(shared, texts)),
     dueAt: dueAt === null ? null : ((at + dueAt) as typeof at),
     referredBy: extras?.referredBy ?? null,
   };
@@ -164,7 +170,7 @@ function readClosings(
 export function readOthers(
   stored: StoredOthers | null,
   instants: Instants,
-  texts: readonly string[],
+  texts: string[],
 ): Pick<CustomerState, "inquiries" | "surveys" | "register" | "referrals"> {
   if (stored === null) return { inquiries: [], surveys: [], register: [], referrals: [] };
   return {
@@ -176,7 +182,7 @@ export function readOthers(
         eventId: readId(eventId, inquiryId),
         kind: INQUIRY_KINDS[kind] ?? "SUPPORT",
         handlingCostMinor,
-        currency: textAt(texts, currency),
+        currency: currency === null ? null : readShared(currency, texts),
       })),
     })),
     surveys: stored.surveys.map(({ surveyId, versions }) => ({

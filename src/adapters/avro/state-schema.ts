@@ -3,10 +3,14 @@ import avro from "avsc";
 /** First byte of every stored part. Readers know all versions that were ever written; writers write this one. */
 export const STATE_VERSION = 1;
 
+/** Further texts of a part are not given a place: they are written out each time. */
+export const GREATEST_TEXTS = 32;
+
 /**
  * Version 1. Instants are milliseconds since the epoch, each stored as the difference from the one before it in the part (the
  * first from 0). Ids of events share a tail with the id of their fact as often as not, so only what differs is stored. What an
- * ordinary fact does not have costs one byte: it stands in `extras`.
+ * ordinary fact does not have costs one byte: it stands in `extras`. Currencies and categories come again and again: the first
+ * time as text, then as its place among the first GREATEST_TEXTS texts of the part.
  */
 const ID = {
   type: "record",
@@ -53,8 +57,8 @@ const ORDER = {
                   name: "OrderExtras",
                   fields: [
                     { name: "revision", type: "long" },
-                    { name: "currency", type: "int" },
-                    { name: "categories", type: { type: "array", items: "int" } },
+                    { name: "currency", type: ["null", "string", "int"] },
+                    { name: "categories", type: { type: "array", items: ["string", "int"] } },
                     { name: "dueAt", type: ["null", "long"] },
                     { name: "referredBy", type: ["null", "string"] },
                   ],
@@ -110,9 +114,6 @@ const ORDER = {
     },
   ],
 };
-
-/** Currencies and categories, which an ordinary customer's facts share: fields name them by index, from 1 on; 0 is none. */
-const TEXTS = { type: "array", items: "string" };
 
 /** Indices into STATUSES, STAGES, VALUES and ATTENTIONS; tags as bits in the order of TAGS. */
 const CLASSIFICATION = {
@@ -173,7 +174,7 @@ const OTHERS = {
                     { name: "eventId", type: "EventId" },
                     { name: "kind", type: "int" },
                     { name: "handlingCostMinor", type: "long" },
-                    { name: "currency", type: "int" },
+                    { name: "currency", type: ["null", "string", "int"] },
                   ],
                 },
               },
@@ -280,7 +281,6 @@ export const HEAD_TYPE = avro.Type.forSchema({
   fields: [
     { name: "firstPage", type: "int" },
     { name: "tailPage", type: "int" },
-    { name: "texts", type: TEXTS },
     { name: "orders", type: { type: "array", items: ORDER } },
     { name: "others", type: ["null", OTHERS] },
     { name: "evaluatedAt", type: ["null", "long"] },
@@ -324,8 +324,5 @@ export const HEAD_TYPE = avro.Type.forSchema({
 export const PAGE_TYPE = avro.Type.forSchema({
   type: "record",
   name: "Page",
-  fields: [
-    { name: "texts", type: TEXTS },
-    { name: "orders", type: { type: "array", items: ORDER } },
-  ],
+  fields: [{ name: "orders", type: { type: "array", items: ORDER } }],
 } as avro.Schema);

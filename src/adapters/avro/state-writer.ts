@@ -24,7 +24,19 @@ import type {
 } from "../../domain/customer-state.ts";
 import { FACT_TOPICS, INQUIRY_KINDS, type FactTopic } from "../../domain/events.ts";
 import { AvroSink } from "./avro-sink.ts";
-import { STATE_VERSION } from "./state-schema.ts";
+import { GREATEST_TEXTS, STATE_VERSION } from "./state-schema.ts";
+
+/** The orders of a tail page as they were written last; of no use once one of them has changed. */
+export interface TailMemo {
+  readonly page: number;
+  readonly count: number;
+  /** Their bytes, one a character: on the heap, where a small buffer of its own would cost more than it holds. */
+  readonly items: string;
+  /** Where the differences of instants go on. */
+  readonly last: number;
+  /** Grows with the tail; belongs to the memo written last. */
+  readonly texts: string[];
+}
 
 /**
  * Writes the parts of a state as `state-schema.ts` says, straight from the domain's objects: states are written with every batch,
@@ -33,19 +45,21 @@ import { STATE_VERSION } from "./state-schema.ts";
  */
 export class StateWriter {
   readonly #sink = new AvroSink();
-  /** Texts that several facts of a part share, by their index. */
-  readonly #texts = new Map<string, number>();
+  /** The texts of the part so far that have a place. */
+  #texts: string[] = [];
   /** The instant written last: each is stored as the difference from the one before. */
   #last = 0;
 
-  head(state: CustomerState): Uint8Array {
+  /**
+   * The head of a state, and what `memo` is to be for the next one. With the memo of the one before only those orders are
+   * encoded that have been added to the tail since.
+   */
+  head(state: CustomerState, memo: TailMemo | null): { readonly head: Uint8Array; readonly memo: TailMemo } {
     const sink = this.#begin();
     const { tailPage, published, standing } = state;
-    const tail = tailPage === 0 ? state.orders : state.orders.filter((order) => order.page === tailPage);
     sink.int(state.firstPage);
     sink.int(tailPage);
-    this.#writeTexts(tail, state.inquiries);
-    sink.list(tail, this.#order);
+    const tail = this.#tail(state, memo !== null && memo.page === tailPage ? memo : null);
     this.#others(state);
     this.#optionalInstant(state.evaluatedAt);
     this.#optionalInstant(state.newestAt);
@@ -63,42 +77,49 @@ export class StateWriter {
     }
     this.#base(state.base);
     this.#optionalInstant(state.erasedAt);
-    return sink.finish();
+    return { head: sink.finish(), memo: tail };
   }
 
   page(orders: readonly OrderFact[]): Uint8Array {
     const sink = this.#begin();
-    this.#writeTexts(orders, []);
     sink.list(orders, this.#order);
     return sink.finish();
+  }
+
+  /** The orders of the tail page as one block: those of the memo as they were, then the new ones. */
+  #tail({ orders, tailPage }: CustomerState, memo: TailMemo | null): TailMemo {
+    const sink = this.#sink;
+    const known = memo?.count ?? 0;
+    // Orders stand in the order of their pages, the tail last.
+    let first = orders.length;
+    while (first > 0 && orders[first - 1]?.page === tailPage) first--;
+    const count = orders.length - first;
+    if (count === 0) {
+      sink.byte(END);
+      return { page: tailPage, count, items: "", last: this.#last, texts: this.#texts };
+    }
+    sink.int(count);
+    const start = sink.mark();
+    if (memo !== null) {
+      sink.latin1(memo.items);
+      this.#last = memo.last;
+      this.#texts = memo.texts;
+    }
+    for (let i = first + known; i < orders.length; i++) {
+      const order = orders[i];
+      if (order !== undefined) this.#order(order);
+    }
+    const items = memo !== null && known === count ? memo.items : sink.latin1Since(start);
+    sink.byte(END);
+    return { page: tailPage, count, items, last: this.#last, texts: this.#texts };
   }
 
   #begin(): AvroSink {
     this.#sink.begin();
     this.#sink.byte(STATE_VERSION);
     this.#last = 0;
+    this.#texts = [];
     return this.#sink;
-  }
-
-  #writeTexts(orders: readonly OrderFact[], inquiries: readonly InquiryFact[]): void {
-    const texts = this.#texts;
-    if (texts.size > 0) texts.clear();
-    for (const { versions } of orders) {
-      for (const { currency, categories } of versions) {
-        if (currency !== null && !texts.has(currency)) texts.set(currency, texts.size);
-        for (const category of categories) if (!texts.has(category)) texts.set(category, texts.size);
-      }
-    }
-    for (const { versions } of inquiries) {
-      for (const { currency } of versions) {
-        if (currency !== null && !texts.has(currency)) texts.set(currency, texts.size);
-      }
-    }
-    if (texts.size > 0) {
-      this.#sink.int(texts.size);
-      for (const text of texts.keys()) this.#sink.text(text);
-    }
-    this.#sink.byte(END);
   }
 
   readonly #order = ({ orderId, versions, paid, cancelled, refunds }: OrderFact): void => {
@@ -139,10 +160,10 @@ export class StateWriter {
     }
     sink.byte(FIRST_BRANCH);
     sink.int(revision);
-    sink.int(this.#textIndex(currency));
+    this.#optionalShared(currency);
     if (categories.length > 0) {
       sink.int(categories.length);
-      for (const category of categories) sink.int(this.#textIndex(category));
+      for (const category of categories) this.#shared(category, 0);
     }
     sink.byte(END);
     if (dueAt === null) sink.byte(NULL);
@@ -178,6 +199,8 @@ export class StateWriter {
       return;
     }
     sink.byte(FIRST_BRANCH);
+    // The memo's texts are those of the orders alone.
+    if (inquiries.length > 0) this.#texts = [...this.#texts];
     sink.list(inquiries, this.#inquiry);
     sink.list(surveys, this.#survey);
     sink.list(register, this.#record);
@@ -193,7 +216,7 @@ export class StateWriter {
       this.#eventId(eventId, inquiryId);
       sink.int(INQUIRY_KINDS.indexOf(kind));
       sink.int(handlingCostMinor);
-      sink.int(this.#textIndex(currency));
+      this.#optionalShared(currency);
     });
   };
 
@@ -301,9 +324,23 @@ export class StateWriter {
     this.#sink.text(text);
   }
 
-  /** 0: none; else one more than the index. */
-  #textIndex(text: string | null): number {
-    return text === null ? 0 : (this.#texts.get(text) ?? -1) + 1;
+  #optionalShared(text: string | null): void {
+    if (text === null) this.#sink.byte(NULL);
+    else this.#shared(text, FIRST_BRANCH);
+  }
+
+  /** A text, or its place when it was written before; `branch`: that of the text, the place's is the next. */
+  #shared(text: string, branch: number): void {
+    const texts = this.#texts;
+    const index = texts.indexOf(text);
+    if (index >= 0) {
+      this.#sink.byte(branch + 2);
+      this.#sink.int(index);
+      return;
+    }
+    if (texts.length < GREATEST_TEXTS) texts.push(text);
+    this.#sink.byte(branch);
+    this.#sink.text(text);
   }
 
   /** An event id as how much of its end it shares with its fact's id, and its own start. */
