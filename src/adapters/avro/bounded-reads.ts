@@ -22,17 +22,23 @@ type MapReader = Reader & { readonly valuesType: Reader };
 let isDone = false;
 
 /**
- * Makes avsc's arrays and maps safe to read from bytes that anybody may have written. avsc 5.7 believes a list's count before it
- * has seen the items: a record of 20 bytes that announces 2⁴⁰ of them holds the process until its memory is gone. Here a block
- * can't have more items than bytes are left, and a skipped one can't lead backwards. A key `__proto__` of a map is a key like others.
+ * Makes avsc safe to read with from bytes that anybody may have written. avsc 5.7 believes a list's count before it has seen the
+ * items: a record of 20 bytes that announces 2⁴⁰ of them holds the process until its memory is gone. Here a block can't have more
+ * items than bytes are left, and a skipped one can't lead backwards. A key `__proto__` of a map is a key like others. Longs are
+ * exact up to 2⁵³: avsc takes those below −2⁵² for positive ones.
  */
 export function boundReads(): void {
   if (isDone) return;
   isDone = true;
-  const { ArrayType, MapType } = avro.types as unknown as Record<
-    "ArrayType" | "MapType",
+  const { ArrayType, LongType, MapType } = avro.types as unknown as Record<
+    "ArrayType" | "LongType" | "MapType",
     { prototype: Reader }
   >;
+  LongType.prototype._read = function (tap: Tap): number {
+    const start = tap.pos;
+    const value = tap.readLong();
+    return value > -EXACT && value < EXACT ? value : exactLong(tap.buf.subarray(start, tap.pos));
+  };
   ArrayType.prototype._read = function (this: ArrayReader, tap: Tap): unknown[] {
     const items: unknown[] = [];
     for (let count = blockCount(tap); count > 0; count = blockCount(tap)) {
@@ -65,6 +71,16 @@ export function boundReads(): void {
       }
     }
   };
+}
+
+/** Twice as much, which is how Avro writes it, is still exact in a double. */
+const EXACT = 2 ** 52;
+
+function exactLong(varint: Uint8Array): number {
+  const zigzag = varint.reduceRight((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
+  const value = Number((zigzag >> 1n) ^ -(zigzag & 1n));
+  if (!Number.isSafeInteger(value)) throw new Error("a long is beyond 2⁵³");
+  return value;
 }
 
 const PLAIN = { writable: true, enumerable: true, configurable: true };

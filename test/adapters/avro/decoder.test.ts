@@ -184,14 +184,47 @@ describe("texts that are not UTF-8 are undecodable: replaced, two ids would beco
   });
 });
 
-describe("lists that lie about their length", () => {
-  /** Zigzag varint, as Avro writes a long. */
-  const long = (value: bigint): Buffer => {
-    let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
-    const bytes: number[] = [];
-    for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    return Buffer.from([...bytes, Number(rest)]);
+/** Zigzag varint, as Avro writes a long. */
+const long = (value: bigint): Buffer => {
+  let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  const bytes: number[] = [];
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(rest)]);
+};
+describe("longs", () => {
+  const schema = ownSchema("inquiries");
+  const at = schema.fields.findIndex(({ name }) => name === "handlingCostMinor");
+  const inquiry = (cost: bigint): Buffer => {
+    const part = (from: number, to?: number): Buffer =>
+      bodyOf({ ...schema, fields: schema.fields.slice(from, to) }, VALUES.inquiries);
+    return frame(wire.ids.inquiries, Buffer.concat([part(0, at), long(cost), part(at + 1)]));
   };
+
+  test.each([0n, 1n, 2n ** 31n, 2n ** 52n - 1n, 2n ** 52n, 2n ** 52n + 1n, 2n ** 53n - 1n])(
+    "%d is read exactly",
+    async (cost) => {
+      expect(await wire.decode("inquiries", inquiry(cost))).toMatchObject({
+        event: { handlingCostMinor: Number(cost) },
+      });
+    },
+  );
+
+  test.each([-1n, -(2n ** 31n), -(2n ** 52n), -(2n ** 52n) - 1n, -(2n ** 53n) + 1n])(
+    "%d is negative money",
+    async (cost) => {
+      expect(await wire.decode("inquiries", inquiry(cost))).toMatchObject({
+        reason: "invalid_field",
+        detail: expect.stringContaining(`not ${cost}`) as string,
+      });
+    },
+  );
+
+  test.each([2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)])("%d is undecodable", async (cost) => {
+    expect(await wire.decode("inquiries", inquiry(cost))).toMatchObject({ reason: "undecodable" });
+  });
+});
+
+describe("lists that lie about their length", () => {
   const COUNTS = [2n ** 40n, -(2n ** 40n), 2n ** 62n, -(2n ** 62n), 1000n];
 
   test.each(COUNTS)("%d categories in a record of some bytes are undecodable at once", async (count) => {
