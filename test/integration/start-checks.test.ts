@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { zstdCompressSync } from "node:zlib";
 import { Redis } from "ioredis";
 import kafkajs, { type Message } from "kafkajs";
 import { afterEach, describe, expect, inject, test } from "vitest";
@@ -122,6 +123,25 @@ describe("keys must sit where Java's murmur2 puts them (A3)", () => {
     await running.stop();
     expect(opened.warnings).toMatchObject([{ topic: `${opened.prefix}orders`, misplaced: 1, partition: 0 }]);
     expect(JSON.stringify(opened.warnings)).not.toContain("customer-");
+  });
+
+  test("an input compressed in a way that can't be read is refused, not waited for", async () => {
+    const opened = await open();
+    const { ZSTD } = kafkajs.CompressionTypes;
+    const known = kafkajs.CompressionCodecs[ZSTD];
+    kafkajs.CompressionCodecs[ZSTD] = () => ({
+      compress: ({ buffer }: { buffer: Buffer }) => Promise.resolve(zstdCompressSync(buffer)),
+    });
+    try {
+      const topic = `${opened.prefix}orders`;
+      await opened.producer.send({ topic, messages: keyed(5), compression: ZSTD });
+    } finally {
+      kafkajs.CompressionCodecs[ZSTD] = known;
+    }
+    const { code, message } = await refusal(opened);
+    expect(code).toBe("COMPRESSION_UNKNOWN");
+    expect(message).toMatch(/ZSTD.*gzip/);
+    await isUntouched(opened);
   });
 
   test("looking takes no longer than a second, whatever is in the topics", async () => {
