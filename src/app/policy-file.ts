@@ -5,7 +5,7 @@ import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import formatsPlugin from "ajv-formats";
 import type { PolicyFile } from "../domain/policy-file-format.ts";
 import type { Policy } from "../domain/policy.ts";
-import { defaultPolicy, resolvePolicy } from "../domain/resolve-policy.ts";
+import { defaultPolicy, resolvePolicy, type PolicyProblem } from "../domain/resolve-policy.ts";
 import { UsageError } from "../pipeline/errors.ts";
 
 const sha256 = (text: string): string => hash("sha256", text);
@@ -42,16 +42,46 @@ export function parsePolicy(text: string, name: string): Policy {
     throw new UsageError("POLICY_NOT_JSON", [`policy ${name} is not JSON: ${why}`]);
   }
   const validate = validator();
-  const problems = validate(file) ? [] : schemaProblems(validate.errors ?? []);
-  if (problems.length === 0) {
-    const resolved = resolvePolicy(file as PolicyFile, sha256);
-    if ("policy" in resolved) return resolved.policy;
-    problems.push(...resolved.problems.map(({ path, message }) => `${path} ${message}`));
-  }
+  const form = validate(file) ? [] : (validate.errors ?? []).map(formProblem);
+  const resolved = form.length === 0 ? resolvePolicy(file as PolicyFile, sha256) : null;
+  if (resolved !== null && "policy" in resolved) return resolved.policy;
+  const problems = [...form, ...(resolved?.problems ?? problemsBeside(form, file))];
   throw new UsageError(
     "POLICY_INVALID",
-    problems.map((problem) => `policy ${name}: ${problem}`),
+    problems.map(({ path, message }) => `policy ${name}: ${path} ${message}`),
   );
+}
+
+/**
+ * Mistakes of meaning in what is sound of a file that has mistakes of form, so that both are told at once. A section that can't
+ * be looked into at all is left out.
+ */
+function problemsBeside(form: readonly PolicyProblem[], file: unknown): readonly PolicyProblem[] {
+  const isBroken = (key: string): boolean => form.some(({ path }) => isWithin(path, `/${key}`));
+  const entries = file !== null && typeof file === "object" ? Object.entries(file) : [];
+  // Profiles can be looked into in spite of a mistake in one of them, mostly.
+  const candidates = [
+    entries.filter(([key]) => key === "profiles" || !isBroken(key)),
+    entries.filter(([key]) => !isBroken(key)),
+  ];
+  for (const sound of candidates) {
+    try {
+      const resolved = resolvePolicy(Object.fromEntries(sound) as unknown as PolicyFile, sha256);
+      if ("policy" in resolved) return [];
+      return resolved.problems.filter(({ path }) => {
+        // A relation between two values of one part of a profile means nothing when one of them is none.
+        const part = path.split("/").length > 4 ? path.slice(0, path.lastIndexOf("/")) : path;
+        return !form.some((known) => isWithin(path, known.path) || isWithin(known.path, part));
+      });
+    } catch {
+      // The mistake of form is in the way; it has been told.
+    }
+  }
+  return [];
+}
+
+function isWithin(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(`${parent}/`);
 }
 
 /** A resolved policy as text, to be kept beside the states that stand under it (S7.3). */
@@ -81,9 +111,12 @@ function validator(): ReturnType<Ajv2020["compile"]> {
   return compiled;
 }
 
-function schemaProblems(errors: readonly ErrorObject[]): string[] {
-  return errors.map(({ instancePath, message, params }) => {
-    const extra = "additionalProperty" in params ? ` (${String(params["additionalProperty"])})` : "";
-    return `${instancePath === "" ? "/" : instancePath} ${message ?? "is invalid"}${extra}`;
-  });
+function formProblem({ instancePath, keyword, message, params }: ErrorObject): PolicyProblem {
+  if (keyword === "additionalProperties") {
+    return {
+      path: `${instancePath}/${String(params["additionalProperty"])}`,
+      message: "is no setting of a policy",
+    };
+  }
+  return { path: instancePath === "" ? "/" : instancePath, message: message ?? "is invalid" };
 }

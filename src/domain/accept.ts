@@ -1,4 +1,4 @@
-import { parseInstant, type Instant } from "../shared/instant.ts";
+import { instant, parseInstant, type Instant } from "../shared/instant.ts";
 import {
   FACT_TOPICS,
   INQUIRY_KINDS,
@@ -137,7 +137,7 @@ function survey(fields: Fields): CustomerEvent {
     customerId: id(fields, "customerId"),
     occurredAt: occurredAt(fields),
     surveyId: id(fields, "surveyId"),
-    score,
+    score: withoutSign(score),
     scaleMin,
     scaleMax,
     revision: count(fields, "revision", 0),
@@ -175,6 +175,7 @@ function id(fields: Fields, field: string): string {
   const value = fields[field];
   if (typeof value !== "string" || value.length === 0)
     throw invalid(field, "must be a text that is not empty", value);
+  if (!value.isWellFormed()) throw invalid(field, "must be Unicode", value);
   // UTF-8 takes at most three bytes for each UTF-16 unit.
   if (value.length > GREATEST_ID_BYTES / 3 && utf8Length(value) > GREATEST_ID_BYTES) {
     throw invalid(field, `must have at most ${GREATEST_ID_BYTES} bytes`, value);
@@ -197,8 +198,13 @@ function optionalId(fields: Fields, field: string): string | null {
 
 function text(fields: Fields, field: string): string {
   const value = fields[field];
-  if (typeof value !== "string") throw invalid(field, "must be a text", value);
+  if (!isText(value)) throw invalid(field, "must be a text", value);
   return value;
+}
+
+/** Half a surrogate pair, which JSON can hold, is no text: as UTF-8 all of them are one. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.isWellFormed();
 }
 
 /** An integer that is not negative, exact in a double; `absent` for a missing or null one, which is refused without it. */
@@ -208,7 +214,12 @@ function count(fields: Fields, field: string, absent?: number): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value))
     throw invalid(field, "must be an integer", value);
   if (value < 0) throw invalid(field, "must not be negative", value);
-  return value;
+  return withoutSign(value);
+}
+
+/** JSON has a minus zero, Avro has none: it is zero. */
+function withoutSign(value: number): number {
+  return value === 0 ? 0 : value;
 }
 
 function currency(fields: Fields): string | null {
@@ -235,7 +246,7 @@ function optionalInstant(fields: Fields, field: string): Instant | null {
   const at = parseInstant(value);
   if (at === null || Math.abs(at) > LATEST_AT)
     throw invalid(field, "must be milliseconds or ISO 8601 with offset", value);
-  return at;
+  return instant(withoutSign(at));
 }
 
 const NO_CATEGORIES: readonly string[] = [];
@@ -243,7 +254,7 @@ const NO_CATEGORIES: readonly string[] = [];
 function categories(fields: Fields): readonly string[] {
   const value = fields["categories"];
   if (value === undefined || value === null) return NO_CATEGORIES;
-  if (!Array.isArray(value) || value.some((entry) => typeof entry !== "string" || entry === "")) {
+  if (!Array.isArray(value) || value.some((entry) => !isText(entry) || entry === "")) {
     throw invalid("categories", "must be a list of texts that are not empty", value);
   }
   return value.length === 0 ? NO_CATEGORIES : (value as string[]);
@@ -261,7 +272,8 @@ function attributes(fields: Fields): Readonly<Record<string, string | null>> {
   if (value === undefined || value === null) return {};
   if (typeof value !== "object" || Array.isArray(value)) throw invalid("attributes", "must be a map", value);
   for (const [name, entry] of Object.entries(value)) {
-    if (entry !== null && typeof entry !== "string")
+    if (!name.isWellFormed()) throw invalid("attributes", "must have names that are Unicode", name);
+    if (entry !== null && !isText(entry))
       throw invalid(`attributes.${name}`, "must be a text or null", entry);
   }
   return value as Record<string, string | null>;

@@ -1,7 +1,6 @@
-import type { Resolver, Type } from "avsc";
+import type { Resolver } from "avsc";
 import { acceptEvent, type Decoded } from "../../domain/accept.ts";
-import type { FactTopic } from "../../domain/events.ts";
-import { ClientelaError } from "../../pipeline/errors.ts";
+import type { CustomerEvent, FactTopic } from "../../domain/events.ts";
 import type { Decoder, SourceRecord } from "../../pipeline/ports.ts";
 import type { SchemaSource } from "./registry.ts";
 import { ownType, parseType } from "./schemas.ts";
@@ -13,11 +12,13 @@ const PREFIX_BYTES = 5;
 const ID_HEADER = "__value_schema_id";
 /** An id that the registry does not know is asked for again after this long. */
 const UNKNOWN_ID_MS = 10_000;
+/** So many unknown ids are remembered: random bytes make up new ones without end. */
+const GREATEST_UNKNOWN = 10_000;
+/** What invalid UTF-8 is read as; a sound text may contain it too. */
+const REPLACEMENT = "\ufffd";
 
-interface Reading {
-  readonly writer: Type;
-  readonly resolver: Resolver;
-}
+/** How records of a schema are read as a topic's; a text says why they can't be. */
+type Reading = Resolver | string;
 
 interface Framed {
   readonly id: number;
@@ -38,17 +39,12 @@ export function createAvroDecoder(registry: SchemaSource): Decoder {
     if (askedAt !== undefined && performance.now() - askedAt < UNKNOWN_ID_MS) return unknownSchema(framed.id);
     const text = await registry.schemaById(framed.id);
     if (text === null) {
+      if (unknown.size >= GREATEST_UNKNOWN) unknown.clear();
       unknown.set(framed.id, performance.now());
       return unknownSchema(framed.id);
     }
     unknown.delete(framed.id);
-    let reading: Reading;
-    try {
-      const writer = parseType(text);
-      reading = { writer, resolver: ownType(record.topic).createResolver(writer) };
-    } catch (error) {
-      return refused(`schema ${framed.id} can't be read as ${record.topic}: ${messageOf(error)}`);
-    }
+    const reading = readingOf(record.topic, framed.id, text);
     const byId = readings.get(record.topic) ?? new Map<number, Reading>();
     readings.set(record.topic, byId.set(framed.id, reading));
     return read(record, framed, reading);
@@ -62,6 +58,14 @@ export function createAvroDecoder(registry: SchemaSource): Decoder {
       return reading === undefined ? learn(record, framed) : read(record, framed, reading);
     },
   };
+}
+
+function readingOf(topic: FactTopic, id: number, text: string): Reading {
+  try {
+    return ownType(topic).createResolver(parseType(text));
+  } catch (error) {
+    return `schema ${id} can't be read as ${topic}: ${messageOf(error)}`;
+  }
 }
 
 /** Takes the schema id off the record; a text says why there is none. */
@@ -83,21 +87,35 @@ function frame(record: SourceRecord): Framed | string {
   return { id: bytes.readUInt32BE(1), body: bytes.subarray(PREFIX_BYTES) };
 }
 
-function read(record: SourceRecord, framed: Framed, { resolver }: Reading): Decoded {
+function read(record: SourceRecord, framed: Framed, reading: Reading): Decoded {
+  if (typeof reading === "string") return refused(reading);
   let raw: unknown;
   try {
-    raw = ownType(record.topic).fromBuffer(framed.body, resolver);
+    raw = ownType(record.topic).fromBuffer(framed.body, reading);
   } catch (error) {
-    if (error instanceof ClientelaError) throw error;
     return refused(`the body is not what schema ${framed.id} says: ${messageOf(error)}`);
   }
   const decoded = acceptEvent(record.topic, raw);
   if (decoded.kind === "dead_letter") return decoded;
+  if (isDamaged(decoded.event, framed.body)) return refused("a text in the body is not UTF-8");
   const { key } = record;
   if (key === null || Buffer.compare(key, Buffer.from(decoded.event.customerId, "utf8")) !== 0) {
     return { kind: "dead_letter", reason: "missing_key", detail: "the record key is not the customerId" };
   }
   return decoded;
+}
+
+/**
+ * True when some text was not UTF-8: avsc reads what is invalid as U+FFFD, which would make one id of two. A text that holds
+ * U+FFFD because its writer wrote so stands in the body as it is.
+ */
+function isDamaged(event: CustomerEvent, body: Buffer): boolean {
+  const isBad = (text: unknown): boolean =>
+    typeof text === "string" && text.includes(REPLACEMENT) && !body.includes(text);
+  return Object.values(event).some((value: unknown) => {
+    if (value === null || typeof value !== "object") return isBad(value);
+    return Array.isArray(value) ? value.some(isBad) : Object.entries(value).flat().some(isBad);
+  });
 }
 
 function refused(detail: string): Decoded {

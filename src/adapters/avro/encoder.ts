@@ -1,4 +1,4 @@
-import type { Type } from "avsc";
+import type { Resolver, Type } from "avsc";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { CustomerEvent } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
@@ -95,20 +95,28 @@ export async function decodeChange(registry: SchemaSource, value: Buffer): Promi
   return (await decodeOutput(registry, "segment-changes", value)) as SegmentChange;
 }
 
-const outputResolvers = new Map<string, { type: Type; resolver: ReturnType<Type["createResolver"]> }>();
+interface OutputReading {
+  readonly type: Type;
+  readonly resolver: Resolver;
+}
+
+/** By registry, because ids mean something only there; then by topic and writer id. */
+const outputReadings = new WeakMap<SchemaSource, Map<string, OutputReading>>();
 
 async function decodeOutput(registry: SchemaSource, topic: SchemaTopic, value: Buffer): Promise<unknown> {
   if (value.length < 5 || value[0] !== 0)
     throw new Error(`a record of ${topic} does not begin with a schema id`);
   const id = value.readUInt32BE(1);
   const key = `${topic} ${id}`;
-  let known = outputResolvers.get(key);
-  if (known === undefined) {
+  const readings = outputReadings.get(registry) ?? new Map<string, OutputReading>();
+  outputReadings.set(registry, readings);
+  let reading = readings.get(key);
+  if (reading === undefined) {
     const text = await registry.schemaById(id);
     if (text === null) throw new Error(`the registry has no schema ${id}`);
     const type = ownType(topic);
-    known = { type, resolver: type.createResolver(parseType(text)) };
-    outputResolvers.set(key, known);
+    reading = { type, resolver: type.createResolver(parseType(text)) };
+    readings.set(key, reading);
   }
-  return known.type.fromBuffer(value.subarray(5), known.resolver);
+  return reading.type.fromBuffer(value.subarray(5), reading.resolver);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import avro, { type Type } from "avsc";
+import { boundReads } from "./bounded-reads.ts";
 
 /** Topics whose values have a schema in `schemas/`, by logical name. The subject is `<topic>-value` (TopicNameStrategy). */
 export const SCHEMA_TOPICS = [
@@ -18,8 +19,9 @@ export function schemaText(topic: SchemaTopic): string {
   return readFileSync(new URL(`../../../schemas/${topic}.avsc`, import.meta.url), "utf8");
 }
 
-/** Parses a schema. Instants stay numbers of milliseconds; longs beyond 2⁵³ are refused when met. */
+/** Parses a schema. Instants stay numbers of milliseconds; longs beyond 2⁵³ are refused when met. Throws on what is no Avro schema. */
 export function parseType(text: string): Type {
+  boundReads();
   return avro.Type.forSchema(JSON.parse(text) as avro.Schema, { noAnonymousTypes: false });
 }
 

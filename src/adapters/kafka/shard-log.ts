@@ -255,7 +255,8 @@ export class KafkaShardLog implements ShardLog {
 
   /** Key, value and headers as they came, and where they came from and why they were refused (A6). */
   #deadLetter({ record, reason, message }: DeadLetter): TopicMessages["messages"][number] {
-    const headers: Record<string, Buffer | string | (Buffer | string)[]> = {};
+    // Whoever named the headers may have named one __proto__.
+    const headers = Object.create(null) as Record<string, Buffer | string | (Buffer | string)[]>;
     for (const [name, value] of record.headers) {
       const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       const known = headers[name];
@@ -309,8 +310,9 @@ function sourceRecord(
 function headersOf(headers: NonNullable<KafkaMessage["headers"]>): SourceRecord["headers"] {
   const list: [string, Uint8Array][] = [];
   for (const [name, value] of Object.entries(headers)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined) list.push([name, Buffer.from(each)]);
+    // A header without a value (KIP-82) comes as null, whatever kafkajs's types say; it can't send one on, so it goes on as empty.
+    for (const each of (Array.isArray(value) ? value : [value]) as (Buffer | string | null | undefined)[]) {
+      list.push([name, Buffer.from(each ?? "")]);
     }
   }
   return list;

@@ -2,11 +2,12 @@ import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { ShardSource } from "../../pipeline/ports.ts";
 import { kafkaFailure } from "./failures.ts";
+import { checkKeys } from "./key-check.ts";
 import { LogEnds } from "./log-ends.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { ShardProducer } from "./shard-producer.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
-import { checkTopics } from "./topics.ts";
+import { checkRecordSizes, checkTopics } from "./topics.ts";
 
 export interface ShardSourceOptions {
   /** Group id, and prefix of the transactional ids. */
@@ -74,6 +75,8 @@ export class KafkaShardSource implements ShardSource {
     try {
       await this.#admin.connect();
       this.#shards = await checkTopics(this.#admin, this.#options.prefix);
+      await checkRecordSizes(this.#admin, this.#options.prefix);
+      await checkKeys(this.#kafka, this.#admin, { ...this.#options, shards: this.#shards });
       await this.#consumer.connect();
       await this.#consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true });
       this.#listen(handler);
@@ -84,6 +87,8 @@ export class KafkaShardSource implements ShardSource {
         eachBatch: (payload) => this.#onBatch(payload),
       });
     } catch (error) {
+      // What stays connected would keep a process alive that has nothing more to do.
+      await this.stop();
       throw kafkaFailure("starting to read", error);
     }
   }
@@ -92,8 +97,8 @@ export class KafkaShardSource implements ShardSource {
     this.#isStopping = true;
     this.#ends.stop();
     await Promise.all(this.#releasing.values());
-    await this.#consumer.disconnect();
-    await this.#admin.disconnect();
+    // One that was never connected, or has failed, may fail to say goodbye; the other must hear it all the same.
+    await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
   }
 
   #listen(handler: Handler): void {

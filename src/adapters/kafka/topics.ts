@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { FACT_TOPICS, INPUT_TOPICS } from "../../domain/events.ts";
-import { RefusedError } from "../../pipeline/errors.ts";
+import { RefusedError, RetriableError } from "../../pipeline/errors.ts";
+import { kafkaFailure } from "./failures.ts";
 import kafkajs from "./kafkajs.ts";
 
 /** Topics that clientela writes, by logical name (A6). */
@@ -45,7 +47,8 @@ export async function setupTopics(admin: Admin, settings: TopicSettings): Promis
   const missing = names.filter((topic) => !existing.has(settings.prefix + topic));
   if (missing.length > 0) {
     await admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs waits only as long as brokers know the topic already; they may not, right after it was created.
+      waitForLeaders: false,
       topics: missing.map((topic) => ({
         topic: settings.prefix + topic,
         numPartitions: settings.partitions,
@@ -53,6 +56,10 @@ export async function setupTopics(admin: Admin, settings: TopicSettings): Promis
         configEntries: Object.entries(configs[topic] ?? {}).map(([name, value]) => ({ name, value })),
       })),
     });
+    await untilLed(
+      admin,
+      missing.map((topic) => settings.prefix + topic),
+    );
   }
   const findings: TopicFinding[] = [];
   for (const topic of names) {
@@ -65,6 +72,30 @@ export async function setupTopics(admin: Admin, settings: TopicSettings): Promis
     findings.push({ topic: name, state: differences.length === 0 ? "ok" : "differs", differences });
   }
   return findings;
+}
+
+const LEADERS_MS = 30_000;
+const LEADERS_POLL_MS = 100;
+
+/** Waits until every partition of new topics has a leader, and its broker knows that it is one. */
+async function untilLed(admin: Admin, names: string[]): Promise<void> {
+  const deadline = Date.now() + LEADERS_MS;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names });
+      const partitions = topics.flatMap((topic) => topic.partitions);
+      if (topics.length === names.length && partitions.every(({ leader }) => leader >= 0)) {
+        for (const name of names) await admin.fetchTopicOffsets(name);
+        return;
+      }
+    } catch (error) {
+      if (Date.now() > deadline) throw kafkaFailure("waiting for the new topics' leaders", error);
+    }
+    if (Date.now() > deadline) {
+      throw new RetriableError("NO_LEADERS", `new topics have no leaders after ${LEADERS_MS / 1000} s`);
+    }
+    await sleep(LEADERS_POLL_MS);
+  }
 }
 
 async function differencesOf(
@@ -90,29 +121,85 @@ async function differencesOf(
 }
 
 /**
- * Checks what the processor relies on (A3): all fact topics are there with one partition count, the outputs are there.
+ * Checks what the processor relies on (A3): all fact topics are there with one partition count, the outputs are there and have
+ * a partition for each shard, because shard p writes to partition p.
  * @returns the number of shards
  */
 export async function checkTopics(admin: Admin, prefix: string): Promise<number> {
   const existing = new Set(await admin.listTopics());
-  const missing = [...FACT_TOPICS, ...OUTPUT_TOPICS].filter((topic) => !existing.has(prefix + topic));
+  const names = [...FACT_TOPICS, ...OUTPUT_TOPICS].map((topic) => prefix + topic);
+  const missing = names.filter((name) => !existing.has(name));
   if (missing.length > 0) {
     throw new RefusedError(
       "TOPICS_MISSING",
-      `topics are missing: ${missing.map((topic) => prefix + topic).join(", ")}. Run 'clientela setup'`,
+      `topics are missing: ${missing.join(", ")}. Run 'clientela setup'`,
     );
   }
-  const { topics } = await admin.fetchTopicMetadata({ topics: FACT_TOPICS.map((topic) => prefix + topic) });
+  const { topics } = await admin.fetchTopicMetadata({ topics: names });
   const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
-  const distinct = new Set(counts.values());
-  if (distinct.size > 1) {
-    const list = [...counts].map(([name, count]) => `${name} has ${count}`).join(", ");
+  const countOf = (topic: string): number => counts.get(prefix + topic) ?? 0;
+  const listed = (some: readonly string[]): string =>
+    some.map((topic) => `${prefix}${topic} has ${countOf(topic)}`).join(", ");
+  const shards = countOf(FACT_TOPICS[0]);
+  if (FACT_TOPICS.some((topic) => countOf(topic) !== shards)) {
     throw new RefusedError(
       "PARTITIONS_DIFFER",
-      `all inputs need the same number of partitions, because a customer's facts must meet in one: ${list}`,
+      `all inputs need the same number of partitions, because a customer's facts must meet in one: ${listed(FACT_TOPICS)}. ` +
+        "Copy those that differ into new topics with the same number (adding partitions to a topic that holds records moves its customers)",
     );
   }
-  return [...distinct][0] ?? 0;
+  const small = OUTPUT_TOPICS.filter((topic) => countOf(topic) < shards);
+  if (small.length > 0) {
+    throw new RefusedError(
+      "OUTPUT_PARTITIONS",
+      `outputs need at least the ${shards} partitions that the inputs have, because shard p writes to partition p: ${listed(small)}. ` +
+        "Delete them and run 'clientela setup', or add partitions",
+    );
+  }
+  return shards;
+}
+
+/** Error headers of a dead letter and its framing take at most so much. */
+const DEAD_LETTER_HEADROOM_BYTES = 16_384;
+
+/**
+ * Checks that whatever an input accepts fits into the dead-letter topic with its error headers: a record that could not be
+ * dead-lettered would hold its shard for ever (A4). Says nothing where the configuration may not be read.
+ */
+export async function checkRecordSizes(admin: Admin, prefix: string): Promise<void> {
+  const deadLetters = `${prefix}segment-dead-letters`;
+  const sizes = await recordSizes(admin, [...inputTopicNames(prefix), deadLetters]);
+  const most = sizes.get(deadLetters);
+  if (most === undefined) return;
+  for (const [topic, bytes] of sizes) {
+    if (topic === deadLetters || bytes + DEAD_LETTER_HEADROOM_BYTES <= most) continue;
+    throw new RefusedError(
+      "DEAD_LETTERS_TOO_SMALL",
+      `${topic} takes records of ${bytes} bytes (max.message.bytes), ${deadLetters} only of ${most}: one that has to be refused would not fit. ` +
+        `Set max.message.bytes of ${deadLetters} to ${bytes + DEAD_LETTER_HEADROOM_BYTES} or more`,
+    );
+  }
+}
+
+async function recordSizes(admin: Admin, topics: readonly string[]): Promise<Map<string, number>> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: topics.map((name) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name,
+        configNames: ["max.message.bytes"],
+      })),
+    });
+    return new Map(
+      resources.flatMap(({ resourceName, configEntries }) =>
+        configEntries.map(({ configValue }) => [resourceName, Number(configValue)] as const),
+      ),
+    );
+  } catch {
+    // Reading configurations is a right of its own (DESCRIBE_CONFIGS), which the processor needs for nothing else.
+    return new Map();
+  }
 }
 
 /** The S2 topics with the prefix, for `produce`. */
