@@ -9,21 +9,31 @@ export class FactIndex<T> {
   readonly #idOf: (fact: T) => string;
   #list: readonly T[] | null = null;
   #byId: Map<string, T> | null = null;
+  /** What was found last, and in which list: one event asks for its fact several times. */
+  #lastList: readonly T[] | null = null;
+  #last: T | undefined;
 
   constructor(idOf: (fact: T) => string) {
     this.#idOf = idOf;
   }
 
   find(list: readonly T[], id: string): T | undefined {
-    if (list.length >= MAP_FROM) return this.#mapOf(list).get(id);
-    for (const fact of list) if (this.#idOf(fact) === id) return fact;
-    return undefined;
+    if (this.#last !== undefined && list === this.#lastList && this.#idOf(this.#last) === id) return this.#last;
+    const found = list.length >= MAP_FROM ? this.#mapOf(list).get(id) : this.#scan(list, id);
+    this.#last = found;
+    this.#lastList = list;
+    return found;
   }
 
   /** Puts a fact with a new id at the end of the list. */
   add(list: T[], fact: T): void {
     list.push(fact);
     if (list === this.#list) this.#byId?.set(this.#idOf(fact), fact);
+  }
+
+  #scan(list: readonly T[], id: string): T | undefined {
+    for (const fact of list) if (this.#idOf(fact) === id) return fact;
+    return undefined;
   }
 
   #mapOf(list: readonly T[]): Map<string, T> {

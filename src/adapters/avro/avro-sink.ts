@@ -71,6 +71,14 @@ export class AvroSink {
     this.raw(bytes);
   }
 
+  /** A UUID, as its 16 bytes. */
+  uuid(value: string): void {
+    if (this.#at + 16 > this.#bytes.length) this.#grow(16);
+    const written = this.#bytes.write(value.replaceAll("-", ""), this.#at, "hex");
+    if (written !== 16) throw new RangeError(`${value} is no UUID`);
+    this.#at += 16;
+  }
+
   double(value: number): void {
     if (this.#at + 8 > this.#bytes.length) this.#grow(8);
     this.#bytes.writeDoubleLE(value, this.#at);

@@ -1,4 +1,3 @@
-import { parse as parseUuid } from "uuid";
 import { CAUSE_KINDS, DEADLINES } from "../../domain/change.ts";
 import {
   ATTENTIONS,
@@ -67,7 +66,7 @@ export class StateWriter {
     if (published === null) sink.byte(NULL);
     else {
       sink.byte(FIRST_BRANCH);
-      sink.raw(parseUuid(published.changeId));
+      sink.uuid(published.changeId);
       if (standing !== null && sameClassification(standing.classification, published.classification)) {
         sink.byte(NULL);
       } else {
