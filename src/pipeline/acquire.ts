@@ -36,6 +36,9 @@ export async function acquire(
     case "fresh": {
       const session = start(await startFresh(deps, log, found.committed, marks));
       await log.seek(session.offsets);
+      // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
+      await session.seal(session.open(true), { silent: true, published: 0 });
+      await session.settle();
       return { session, path: "fresh" };
     }
     case "current": {
@@ -51,6 +54,10 @@ export async function acquire(
     }
     case "rebuild": {
       if (deps.options.onStateLoss !== "rebuild") {
+      // What the store said is old if another owner came in between: not the state is lost then, only this race.
+      if ((await deps.store.position(shard)).epoch !== epoch) {
+        throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
+      }
         throw new RefusedError(
           "STATE_LOST",
           `shard ${shard}: ${found.why}, but changes up to seq ${found.committed.receipt.seq} have been published. ` +
