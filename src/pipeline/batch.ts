@@ -1,4 +1,4 @@
-import type { Customer } from "../domain/customer.ts";
+import { newCustomer, type Customer } from "../domain/customer.ts";
 import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FactTopic } from "../domain/events.ts";
@@ -188,7 +188,8 @@ export class Batch {
     const writes: CustomerWrite[] = [];
     for (const [customerId, customer] of this.#touched) {
       if (customer.isEmpty) {
-        cache.remove(customerId);
+        // Until the commit is done the store would give back what the customer was.
+        cache.replace(newCustomer(customerId), this.seq);
         writes.push({ customerId, head: null, chunks: [], deadlineAt: null });
         continue;
       }
