@@ -146,14 +146,13 @@ export class ShardSession {
 
   open(quiet: boolean, policy: Policy = this.#policy): Batch {
     const { clock, codec, telemetry, options } = this.#deps;
-    const now = clock.now();
-    return new Batch(this.#nextSeq, now, this.#offsets, {
+    return new Batch(this.#nextSeq, clock.now(), this.#offsets, {
       shard: this.shard,
       policy,
       cache: this.cache,
       codec,
       telemetry,
-      now,
+      now: () => clock.now(),
       origin: options.origin,
       decidedAt: options.decidedAt,
       forget: options.forget,

@@ -116,7 +116,7 @@ export class Shard {
     for (;;) {
       session.throwIfFailed();
       let progressed = false;
-      const isFull = batch !== null && (batch.records >= options.batchRecords || batch.isFull);
+      const isFull = batch !== null && this.#isFull(batch);
       if (!this.#isStopping() && !(isFull && session.isCommitting)) {
         const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), startedAt);
         if (merged.length > 0) {
@@ -173,8 +173,13 @@ export class Shard {
     sealedAt: number,
     progressed: boolean,
   ): boolean {
+  /** Swept customers count as records: in a storm a batch would else grow for as long as the commit before it takes (A5). */
+  #isFull(batch: Batch): boolean {
+    return batch.records + batch.swept >= this.#deps.options.batchRecords || batch.isFull;
+  }
+
     const { options } = this.#deps;
-    if (this.#isStopping() || batch.records >= options.batchRecords || batch.isFull) return true;
+    if (this.#isStopping() || this.#isFull(batch)) return true;
     if (session.isCommitting) return false;
     const isTurn = now - sealedAt >= options.commitIntervalMs;
     // While more is coming in, the batch may fill for one interval from its first record on.
