@@ -106,7 +106,9 @@ export class Shard {
 
   async #work(session: ShardSession, onProgress: () => void): Promise<void> {
     const { clock, options, store } = this.#deps;
-    const merge = new Merge(this.#log, this.#deps.decoder, null);
+    // A silent first start takes nothing that is live before its history is behind, deadlines included (I6).
+    let merge = new Merge(this.#log, this.#deps.decoder, session.silent?.offsets ?? null);
+    let isHistory = session.silent !== null;
     const startedAt = clock.now();
     let batch: Batch | null = null;
     let sealedAt = instant(0);
@@ -135,6 +137,11 @@ export class Shard {
         if (isDone && end.at === now) sweptTo = now;
         else progressed = true;
         if (!open.isEmpty) batch = open;
+        if (isDone && isHistory) {
+          isHistory = false;
+          session.endSilence();
+          merge = new Merge(this.#log, this.#deps.decoder, null);
+        }
       }
       if (batch === null && session.needsRefresh(now)) batch = session.open(false);
       if (batch !== null && this.#isSealDue(session, batch, now, sealedAt, progressed)) {
