@@ -290,8 +290,8 @@ export class Batch {
     };
   }
 
-  #origin(draft: ChangeDraft): Origin {
-    const { origin, policy, now } = this.#context;
+  #origin(draft: ChangeDraft, now: Instant): Origin {
+    const { origin, policy } = this.#context;
     if (origin !== null) return origin;
     if (draft.cause.kind === "POLICY") return "POLICY";
     return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";

@@ -69,7 +69,7 @@ export class Shard {
         try {
           this.#enter("acquiring");
           const started = performance.now();
-          const { session, path } = await acquire(this.#deps, this.shard, this.#log);
+          const { session, path } = await acquire(this.#deps, this.shard, this.#log, this.#stop.signal);
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await this.#changePolicy(session);
@@ -101,6 +101,7 @@ export class Shard {
     await repolicyAll(this.#deps, session, policy, null, {
       quiet: false,
       store: (batch) => session.seal(batch, { refresh: true }),
+      signal: this.#stop.signal,
     });
   }
 
@@ -136,12 +137,12 @@ export class Shard {
         const isDone = await sweep(session, open, store, end, options.sweepCustomers);
         if (isDone && end.at === now) sweptTo = now;
         else progressed = true;
-        if (!open.isEmpty) batch = open;
         if (isDone && isHistory) {
           isHistory = false;
           session.endSilence();
           merge = new Merge(this.#log, this.#deps.decoder, null);
         }
+        if (!open.isEmpty) batch = open;
       }
       if (batch === null && session.needsRefresh(now)) batch = session.open(false);
       if (batch !== null && this.#isSealDue(session, batch, now, sealedAt, progressed)) {
@@ -172,6 +173,11 @@ export class Shard {
     }
   }
 
+  /** Swept customers count as records: in a storm a batch would else grow for as long as the commit before it takes (A5). */
+  #isFull(batch: Batch): boolean {
+    return batch.records + batch.swept >= this.#deps.options.batchRecords || batch.isFull;
+  }
+
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
   #isSealDue(
     session: ShardSession,
@@ -180,11 +186,6 @@ export class Shard {
     sealedAt: number,
     progressed: boolean,
   ): boolean {
-  /** Swept customers count as records: in a storm a batch would else grow for as long as the commit before it takes (A5). */
-  #isFull(batch: Batch): boolean {
-    return batch.records + batch.swept >= this.#deps.options.batchRecords || batch.isFull;
-  }
-
     const { options } = this.#deps;
     if (this.#isStopping() || this.#isFull(batch)) return true;
     if (session.isCommitting) return false;
