@@ -67,7 +67,13 @@ export class KafkaShardSource implements ShardSource {
       sessionTimeout: options.sessionTimeoutMs,
       heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
       rebalanceTimeout: 30_000,
-      retry: { retries: 8, restartOnFailure: () => Promise.resolve(!this.#isStopping) },
+      // kafkajs would wait up to 30 s between tries: so much longer than the brokers the shards would be away.
+      retry: {
+        retries: 8,
+        initialRetryTime: 50,
+        maxRetryTime: 2_000,
+        restartOnFailure: () => Promise.resolve(!this.#isStopping),
+      },
     });
   }
 
