@@ -58,7 +58,10 @@ describe("metrics of a run", () => {
       "outcome=duplicate,topic=orders": 1,
       "outcome=dead_letter,topic=surveys": 1,
     });
-    expect(await samples(registry, "clientela_dead_letters_total")).toEqual({ "reason=invalid_scale": 1 });
+    expect(await samples(registry, "clientela_dead_letters_total")).toMatchObject({
+      "reason=invalid_scale": 1,
+      "reason=undecodable": 0,
+    });
   });
 
   test("changes by axis, cause and origin", async () => {
