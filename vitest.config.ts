@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas}/**/*.test.ts"],
+          include: ["test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas,lint}/**/*.test.ts"],
         },
       },
       { test: { name: "laws", include: ["test/laws/**/*.test.ts"], testTimeout: 120_000 } },

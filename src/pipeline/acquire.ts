@@ -23,6 +23,7 @@ export async function acquire(
   deps: ShardDeps,
   shard: number,
   log: ShardLog,
+  signal: AbortSignal,
 ): Promise<{ session: ShardSession; path: AcquirePath }> {
   const { epoch, marks, policyText } = await deps.store.acquire(shard);
   const committed = await log.fence();
@@ -35,6 +36,9 @@ export async function acquire(
   switch (found.path) {
     case "fresh": {
       const session = start(await startFresh(deps, log, found.committed, marks));
+      // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
+      await session.seal(session.open(true), { silent: true, published: 0 });
+      await session.settle();
       await log.seek(session.offsets);
       return { session, path: "fresh" };
     }
@@ -46,10 +50,14 @@ export async function acquire(
     case "gap": {
       const session = start(positionAt(found.marks, found.committed.receipt, policyOf));
       await log.seek(session.offsets);
-      await refold(deps, session, found.committed, policyOf);
+      await refold(deps, session, found.committed, policyOf, signal);
       return { session, path: "gap" };
     }
     case "rebuild": {
+      // What the store said is old if another owner came in between: not the state is lost then, only this race.
+      if ((await deps.store.position(shard)).epoch !== epoch) {
+        throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
+      }
       if (deps.options.onStateLoss !== "rebuild") {
         throw new RefusedError(
           "STATE_LOST",
@@ -74,7 +82,7 @@ export async function acquire(
         migrating: null,
         silent: receipt.silentBelow,
       });
-      await refold(deps, session, found.committed, policyOf);
+      await refold(deps, session, found.committed, policyOf, signal);
       return { session, path: "rebuild" };
     }
   }

@@ -1,4 +1,4 @@
-import type { Customer } from "../domain/customer.ts";
+import { newCustomer, type Customer } from "../domain/customer.ts";
 import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FactTopic } from "../domain/events.ts";
@@ -32,8 +32,8 @@ export interface BatchContext {
   readonly cache: CustomerCache;
   readonly codec: StateCodec;
   readonly telemetry: Telemetry;
-  /** Wall clock of this batch: arrival of records without one, `decidedAt`, HISTORY or LIVE. */
-  readonly now: Instant;
+  /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */
+  now(): Instant;
   /** Set for a replay of files: every change says so (S8). */
   readonly origin: Origin | null;
   /** See ShardOptions.decidedAt. */
@@ -108,7 +108,7 @@ export class Batch {
     }
     const event = decoded.event;
     if (event.topic !== "referrals") {
-      const arrivedAt = record.arrivedAt ?? (record.file === undefined ? this.#context.now : null);
+      const arrivedAt = record.arrivedAt ?? (record.file === undefined ? this.#context.now() : null);
       if (arrivedAt !== null && event.occurredAt > arrivedAt + FUTURE_TOLERANCE_MS) {
         const message = `occurredAt is ${new Date(event.occurredAt).toISOString()}, more than 10 minutes after its arrival at ${new Date(arrivedAt).toISOString()}`;
         this.#refuse({ record, reason: "future_event", message });
@@ -188,7 +188,8 @@ export class Batch {
     const writes: CustomerWrite[] = [];
     for (const [customerId, customer] of this.#touched) {
       if (customer.isEmpty) {
-        cache.remove(customerId);
+        // Until the commit is done the store would give back what the customer was.
+        cache.replace(newCustomer(customerId), this.seq);
         writes.push({ customerId, head: null, chunks: [], deadlineAt: null });
         continue;
       }
@@ -267,7 +268,8 @@ export class Batch {
   }
 
   #change(draft: ChangeDraft): SegmentChange {
-    const { policy, now } = this.#context;
+    const { policy } = this.#context;
+    const now = this.#context.now();
     return {
       changeId: draft.changeId,
       customerId: draft.customerId,
@@ -283,13 +285,13 @@ export class Batch {
       next: draft.next,
       policy: { version: policy.version, hash: policy.hash },
       levers: draft.levers,
-      origin: this.#origin(draft),
+      origin: this.#origin(draft, now),
       supersedes: draft.supersedes,
     };
   }
 
-  #origin(draft: ChangeDraft): Origin {
-    const { origin, policy, now } = this.#context;
+  #origin(draft: ChangeDraft, now: Instant): Origin {
+    const { origin, policy } = this.#context;
     if (origin !== null) return origin;
     if (draft.cause.kind === "POLICY") return "POLICY";
     return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";

@@ -55,11 +55,10 @@ export class CustomerCache {
     }
   }
 
-  remove(customerId: string): void {
-    const entry = this.#entries.get(customerId);
-    if (entry === undefined) return;
-    this.#weight -= entry.weight;
-    this.#entries.delete(customerId);
+  /** Puts another in the place of the one with this id. */
+  replace(customer: Customer, touchedBy: number): void {
+    this.#weight -= this.#entries.get(customer.state.customerId)?.weight ?? 0;
+    this.add(customer, touchedBy);
   }
 
   /** Evicts down to the limit; `committed`: seq of the last batch that the store is known to contain. */

@@ -14,7 +14,7 @@ export interface Logger {
 
 /** How shards run. Times in milliseconds. */
 export interface ShardOptions {
-  /** A batch is closed when it has this many records. */
+  /** A batch is closed when it has this many records and swept customers. */
   readonly batchRecords: number;
   /** A batch is closed this long after the one before; a transaction costs 4 ms of client CPU (A10), so not oftener than 100 in production. */
   readonly commitIntervalMs: number;

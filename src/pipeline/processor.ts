@@ -20,6 +20,7 @@ export class Processor {
   readonly #owned = new Map<number, Owned>();
   #fail!: (error: unknown) => void;
   #isStarted = false;
+  #isStopping = false;
 
   constructor(deps: ShardDeps, source: ShardSource, drainMs: number) {
     this.#deps = deps;
@@ -41,6 +42,7 @@ export class Processor {
 
   /** Finishes the running commits, then leaves the group. Shards still busy after the drain time are left to their successors. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await Promise.all([...this.#owned.keys()].map((shard) => this.#release(shard)));
     await this.#source.stop();
   }
@@ -69,6 +71,8 @@ export class Processor {
   }
 
   #own(number: number, log: ShardLog): void {
+    // The group may still hand out shards until it has been left.
+    if (this.#isStopping) return;
     const shard = new Shard(this.#deps, number, log);
     const ended = shard.run().catch((error: unknown) => this.#fail(error));
     this.#owned.set(number, { shard, log, ended });

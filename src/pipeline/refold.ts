@@ -1,6 +1,7 @@
 import type { Policy } from "../domain/policy.ts";
 import { compareUtf8 } from "../shared/utf8-order.ts";
 import type { Batch } from "./batch.ts";
+import { RetriableError } from "./errors.ts";
 import { Merge } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import type { Committed, Receipt } from "./ports.ts";
@@ -21,6 +22,7 @@ export async function refold(
   session: ShardSession,
   committed: Committed,
   policyOf: (hash: string) => Policy,
+  signal: AbortSignal,
 ): Promise<void> {
   const { receipt } = committed;
   const silently = (batch: Batch): Promise<void> =>
@@ -28,12 +30,17 @@ export async function refold(
   let records = 0;
 
   if (session.policy.hash !== receipt.policy) {
-    await repolicyAll(deps, session, policyOf(receipt.policy), null, { quiet: true, store: silently });
+    await repolicyAll(deps, session, policyOf(receipt.policy), null, {
+      quiet: true,
+      store: silently,
+      signal,
+    });
   }
 
   const merge = new Merge(session.log, deps.decoder, committed.offsets);
   const since = deps.clock.now();
   for (;;) {
+    await giveUpIfAborted(session, signal);
     const merged = await merge.take(deps.options.batchRecords, since);
     if (merged.length > 0) {
       const batch = session.open(true);
@@ -43,12 +50,13 @@ export async function refold(
       continue;
     }
     if (merge.isDrained(since)) break;
-    await waitForLog(deps, session);
+    await waitForLog(deps, session, signal);
   }
   session.skipTo(committed.offsets);
 
   const clock = receipt.clock;
   while (clock !== null && compareClocks(session.clock, clock) < 0) {
+    await giveUpIfAborted(session, signal);
     await session.settle();
     const batch = session.open(true);
     await sweep(session, batch, deps.store, clock, deps.options.sweepCustomers);
@@ -57,7 +65,7 @@ export async function refold(
 
   if (receipt.migrating !== null) {
     const { to, afterCustomerId } = receipt.migrating;
-    await repolicyAll(deps, session, policyOf(to), afterCustomerId, { quiet: true, store: silently });
+    await repolicyAll(deps, session, policyOf(to), afterCustomerId, { quiet: true, store: silently, signal });
   }
 
   await session.settle();
@@ -77,13 +85,14 @@ export async function repolicyAll(
   session: ShardSession,
   policy: Policy,
   last: string | null,
-  how: { readonly quiet: boolean; store(batch: Batch): Promise<void> },
+  how: { readonly quiet: boolean; store(batch: Batch): Promise<void>; readonly signal: AbortSignal },
 ): Promise<void> {
   const from = session.policy;
   let migrating: NonNullable<Receipt["migrating"]> =
     session.migrating?.to === policy.hash ? session.migrating : { to: policy.hash, afterCustomerId: "" };
   session.cache.clear();
   for (;;) {
+    await giveUpIfAborted(session, how.signal);
     await session.settle();
     const customers = await deps.store.customers(
       session.shard,
@@ -110,8 +119,19 @@ export async function repolicyAll(
   session.cache.clear();
 }
 
-async function waitForLog(deps: ShardDeps, session: ShardSession): Promise<void> {
+async function waitForLog(deps: ShardDeps, session: ShardSession, signal: AbortSignal): Promise<void> {
   const abort = new AbortController();
-  await Promise.race([session.log.changed(abort.signal), deps.clock.sleep(1000, abort.signal)]);
+  const either = AbortSignal.any([abort.signal, signal]);
+  await Promise.race([session.log.changed(either), deps.clock.sleep(1000, either)]);
   abort.abort();
+}
+
+/** A shard that is to be left must not hold its successor up: what has been stored is where that one goes on. */
+async function giveUpIfAborted(session: ShardSession, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) return;
+  await session.settle();
+  throw new RetriableError(
+    "STOPPED",
+    `shard ${session.shard} is being left before it was brought up to date`,
+  );
 }

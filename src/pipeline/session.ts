@@ -124,12 +124,17 @@ export class ShardSession {
 
   advanceClock(clock: ShardClock): void {
     this.#clock = laterClock(this.#clock, clock);
-    this.#endSilence();
+    this.#endSilenceIfBehind();
   }
 
   /** History that is folded without changes and is not yet behind (I6). */
   get silent(): SilentHistory | null {
     return this.#silent;
+  }
+
+  /** All of the history has been folded; its last offsets may be those of control records, which nobody folds. */
+  endSilence(): void {
+    this.#silent = null;
   }
 
   /** Under which policy customers are folded from now on, and how far a change of policy has come. */
@@ -146,14 +151,13 @@ export class ShardSession {
 
   open(quiet: boolean, policy: Policy = this.#policy): Batch {
     const { clock, codec, telemetry, options } = this.#deps;
-    const now = clock.now();
-    return new Batch(this.#nextSeq, now, this.#offsets, {
+    return new Batch(this.#nextSeq, clock.now(), this.#offsets, {
       shard: this.shard,
       policy,
       cache: this.cache,
       codec,
       telemetry,
-      now,
+      now: () => clock.now(),
       origin: options.origin,
       decidedAt: options.decidedAt,
       forget: options.forget,
@@ -218,7 +222,7 @@ export class ShardSession {
     await this.load(customersOf(records));
     for (const record of records) batch.fold(record, this.#clock);
     this.#offsets = batch.offsets;
-    this.#endSilence();
+    this.#endSilenceIfBehind();
   }
 
   /**
@@ -312,7 +316,7 @@ export class ShardSession {
     this.cache.misses = 0;
   }
 
-  #endSilence(): void {
+  #endSilenceIfBehind(): void {
     const silent = this.#silent;
     if (silent === null || this.#clock === null || this.#clock.at < silent.at) return;
     const below = Object.entries(silent.offsets) as [keyof Offsets, number][];

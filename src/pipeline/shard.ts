@@ -69,7 +69,7 @@ export class Shard {
         try {
           this.#enter("acquiring");
           const started = performance.now();
-          const { session, path } = await acquire(this.#deps, this.shard, this.#log);
+          const { session, path } = await acquire(this.#deps, this.shard, this.#log, this.#stop.signal);
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await this.#changePolicy(session);
@@ -101,12 +101,15 @@ export class Shard {
     await repolicyAll(this.#deps, session, policy, null, {
       quiet: false,
       store: (batch) => session.seal(batch, { refresh: true }),
+      signal: this.#stop.signal,
     });
   }
 
   async #work(session: ShardSession, onProgress: () => void): Promise<void> {
     const { clock, options, store } = this.#deps;
-    const merge = new Merge(this.#log, this.#deps.decoder, null);
+    // A silent first start takes nothing that is live before its history is behind, deadlines included (I6).
+    let merge = new Merge(this.#log, this.#deps.decoder, session.silent?.offsets ?? null);
+    let isHistory = session.silent !== null;
     const startedAt = clock.now();
     let batch: Batch | null = null;
     let sealedAt = instant(0);
@@ -116,7 +119,7 @@ export class Shard {
     for (;;) {
       session.throwIfFailed();
       let progressed = false;
-      const isFull = batch !== null && (batch.records >= options.batchRecords || batch.isFull);
+      const isFull = batch !== null && this.#isFull(batch);
       if (!this.#isStopping() && !(isFull && session.isCommitting)) {
         const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), startedAt);
         if (merged.length > 0) {
@@ -134,6 +137,11 @@ export class Shard {
         const isDone = await sweep(session, open, store, end, options.sweepCustomers);
         if (isDone && end.at === now) sweptTo = now;
         else progressed = true;
+        if (isDone && isHistory) {
+          isHistory = false;
+          session.endSilence();
+          merge = new Merge(this.#log, this.#deps.decoder, null);
+        }
         if (!open.isEmpty) batch = open;
       }
       if (batch === null && session.needsRefresh(now)) batch = session.open(false);
@@ -165,6 +173,11 @@ export class Shard {
     }
   }
 
+  /** Swept customers count as records: in a storm a batch would else grow for as long as the commit before it takes (A5). */
+  #isFull(batch: Batch): boolean {
+    return batch.records + batch.swept >= this.#deps.options.batchRecords || batch.isFull;
+  }
+
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
   #isSealDue(
     session: ShardSession,
@@ -174,7 +187,7 @@ export class Shard {
     progressed: boolean,
   ): boolean {
     const { options } = this.#deps;
-    if (this.#isStopping() || batch.records >= options.batchRecords || batch.isFull) return true;
+    if (this.#isStopping() || this.#isFull(batch)) return true;
     if (session.isCommitting) return false;
     const isTurn = now - sealedAt >= options.commitIntervalMs;
     // While more is coming in, the batch may fill for one interval from its first record on.

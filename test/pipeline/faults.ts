@@ -2,47 +2,113 @@ import { createMemoryStateStore } from "../../src/adapters/embedded/memory-state
 import { RetriableError } from "../../src/pipeline/errors.ts";
 import type { ShardLog, StateStore } from "../../src/pipeline/ports.ts";
 
-/** Decides, at each named point, whether something breaks there. */
-export type Adversary = (point: FaultPoint) => boolean;
+/** What may go wrong with one call. The last two happen much later, when others have moved on. */
+export const FAULTS = ["fail", "lose answer", "stall", "arrive late"] as const;
+export type Fault = (typeof FAULTS)[number];
 
-export const FAULT_POINTS = [
-  "before acquire",
-  "after acquire",
-  "before fence",
-  "after fence",
-  "before transaction",
-  "after transaction",
-  "before script",
-  "after script",
-  "read",
-] as const;
-export type FaultPoint = (typeof FAULT_POINTS)[number];
+/** The calls of one owner by what they are to A4. */
+export type Call = "acquire" | "fence" | "seek" | "ends" | "transaction" | "script" | "clear" | "read";
 
-function breakAt(adversary: Adversary, point: FaultPoint): void {
-  if (adversary(point)) throw new RetriableError("INJECTED", `broken ${point}`);
+/** Decides for each call whether something goes wrong with it; null: nothing. */
+export type Adversary = (call: Call) => Fault | null;
+
+export const NO_FAULTS: Adversary = () => null;
+
+/** The calls of one process. It can die: from then on nothing of it gets an answer, though what it sent may still arrive. */
+export class Life {
+  isDead = false;
+  readonly #adversary: Adversary;
+  readonly #held: Held;
+
+  constructor(adversary: Adversary, held: Held) {
+    this.#adversary = adversary;
+    this.#held = held;
+  }
+
+  kill(): void {
+    this.isDead = true;
+  }
+
+  async call<T>(call: Call, act: () => Promise<T>): Promise<T> {
+    if (this.isDead) return forever();
+    const fault = this.#adversary(call);
+    const broken = (): RetriableError => new RetriableError("INJECTED", `${call}: ${String(fault)}`);
+    switch (fault) {
+      case null: {
+        const answer = await act();
+        return this.#isAlive() ? answer : forever();
+      }
+      case "fail":
+        throw broken();
+      case "lose answer":
+        await act();
+        throw broken();
+      case "stall": {
+        const answer = await this.#held.until(act);
+        return this.#isAlive() ? answer : forever();
+      }
+      case "arrive late":
+        void this.#held.until(act).catch(() => undefined);
+        throw broken();
+    }
+  }
+
+  #isAlive(): boolean {
+    return !this.isDead;
+  }
 }
 
-/** A log whose calls break on command: before they do anything, or after they did it and the answer is lost. */
-export function faultyLog(log: ShardLog, adversary: Adversary): ShardLog {
+/** Calls that were sent and have not arrived. */
+export class Held {
+  #waiting: (() => void)[] = [];
+
+  async until<T>(act: () => Promise<T>): Promise<T> {
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return act();
+  }
+
+  get count(): number {
+    return this.#waiting.length;
+  }
+
+  /** Lets one arrive. */
+  release(index = 0): void {
+    for (const arrive of this.#waiting.splice(index, 1)) arrive();
+  }
+
+  releaseAll(): void {
+    for (const arrive of this.#waiting.splice(0)) arrive();
+  }
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/**
+ * A log as one process reaches it. Each fence is a producer of its own, as with Kafka: one that arrives late fences everybody,
+ * this process too, and gives nothing to it; and what was sent before a fence stays sent by the producer of that time.
+ */
+export function logThrough(life: Life, open: () => ShardLog): ShardLog {
+  let log = open();
   return {
     fence: async () => {
-      breakAt(adversary, "before fence");
-      const committed = await log.fence();
-      breakAt(adversary, "after fence");
+      const next = open();
+      const committed = await life.call("fence", () => next.fence());
+      log = next;
       return committed;
     },
-    commit: async (output, committed) => {
-      breakAt(adversary, "before transaction");
-      await log.commit(output, committed);
-      breakAt(adversary, "after transaction");
+    seek: (offsets) => life.call("seek", () => log.seek(offsets)),
+    commit: (output, committed) => {
+      const sender = log;
+      return life.call("transaction", () => sender.commit(output, committed));
     },
-    seek: (offsets) => log.seek(offsets),
+    ends: () => life.call("ends", () => log.ends()),
     buffered: (topic) => log.buffered(topic),
     take: (topic, count) => log.take(topic, count),
     position: (topic) => log.position(topic),
     caughtUp: (topic, since) => log.caughtUp(topic, since),
-    changed: (signal) => log.changed(signal),
-    ends: () => log.ends(),
+    changed: (signal) => (life.isDead ? forever() : log.changed(signal)),
     close: () => log.close(),
   };
 }
@@ -73,35 +139,22 @@ export class ForgetfulStore {
     return this.#inner;
   }
 
-  /** A connection to it that breaks on command. */
-  connect(adversary: Adversary): StateStore {
+  /** The store as one process reaches it. */
+  through(life: Life): StateStore {
     const recorded = async <T>(write: (store: StateStore) => Promise<T>): Promise<T> => {
       const result = await write(this.#inner);
       this.#writes.push(write);
       return result;
     };
     return {
-      acquire: async (shard) => {
-        breakAt(adversary, "before acquire");
-        const acquired = await recorded((store) => store.acquire(shard));
-        breakAt(adversary, "after acquire");
-        return acquired;
-      },
-      commit: async (shard, commit) => {
-        breakAt(adversary, "before script");
-        const result = await recorded((store) => store.commit(shard, commit));
-        breakAt(adversary, "after script");
-        return result;
-      },
-      clear: (shard, epoch) => recorded((store) => store.clear(shard, epoch)),
-      read: async (shard, ids) => {
-        breakAt(adversary, "read");
-        return this.#inner.read(shard, ids);
-      },
-      position: (shard) => this.#inner.position(shard),
-      due: (shard, upTo, limit) => this.#inner.due(shard, upTo, limit),
-      nextDue: (shard) => this.#inner.nextDue(shard),
-      customers: (shard, after, limit) => this.#inner.customers(shard, after, limit),
+      acquire: (shard) => life.call("acquire", () => recorded((store) => store.acquire(shard))),
+      commit: (shard, commit) => life.call("script", () => recorded((store) => store.commit(shard, commit))),
+      clear: (shard, epoch) => life.call("clear", () => recorded((store) => store.clear(shard, epoch))),
+      read: (shard, ids) => life.call("read", () => this.#inner.read(shard, ids)),
+      position: (shard) => life.call("read", () => this.#inner.position(shard)),
+      due: (shard, upTo, limit) => life.call("read", () => this.#inner.due(shard, upTo, limit)),
+      nextDue: (shard) => life.call("read", () => this.#inner.nextDue(shard)),
+      customers: (shard, after, limit) => life.call("read", () => this.#inner.customers(shard, after, limit)),
       close: () => Promise.resolve(),
     };
   }

@@ -1,4 +1,4 @@
-import fastify from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 import { ClientelaError } from "../../pipeline/errors.ts";
 
 export interface HttpOptions {
@@ -17,7 +17,11 @@ export interface HttpServer {
 
 /** Health and metrics (I5). Errors are problem details (RFC 9457). */
 export async function startHttpServer(options: HttpOptions): Promise<HttpServer> {
-  const server = fastify({ logger: false });
+  const server = fastify({
+    logger: false,
+    // What is no request at all never reaches a handler.
+    frameworkErrors: (error, _request, reply) => void sendError(error, reply),
+  });
   server.get("/livez", () => ({ status: "alive" }));
   server.get("/readyz", async (_request, reply) => {
     const troubles = await options.troubles();
@@ -42,12 +46,7 @@ export async function startHttpServer(options: HttpOptions): Promise<HttpServer>
         detail: `there is nothing at ${request.url}`,
       }),
   );
-  server.setErrorHandler((_error, _request, reply) =>
-    reply
-      .code(500)
-      .type("application/problem+json")
-      .send({ type: "about:blank", title: "Internal error", status: 500 }),
-  );
+  server.setErrorHandler((error, _request, reply) => sendError(error, reply));
   try {
     const address = await server.listen({ host: options.host, port: options.port });
     return { address, close: () => server.close() };
@@ -58,4 +57,14 @@ export async function startHttpServer(options: HttpOptions): Promise<HttpServer>
       { retriable: false, cause },
     );
   }
+}
+
+/** What the client did wrong is told; what failed inside is not. */
+function sendError(error: unknown, reply: FastifyReply): FastifyReply {
+  const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+  const isClients = status >= 400 && status < 500;
+  const problem = isClients
+    ? { type: "about:blank", title: "Bad request", status, detail: (error as Error).message }
+    : { type: "about:blank", title: "Internal error", status: 500 };
+  return reply.code(problem.status).type("application/problem+json").send(problem);
 }

@@ -68,7 +68,8 @@ export class ShardProducer {
         await transaction.sendBatch({ topicMessages, acks: -1 });
       await transaction.commit();
     } catch (error) {
-      void this.discard();
+      // Only this one: after a new fence the id has another producer, which must not suffer from what the former left behind.
+      if (this.#producer === producer) await this.discard();
       throw kafkaFailure(`the transaction of ${this.#transactionalId}`, error);
     }
   }

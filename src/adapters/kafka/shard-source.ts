@@ -67,7 +67,13 @@ export class KafkaShardSource implements ShardSource {
       sessionTimeout: options.sessionTimeoutMs,
       heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
       rebalanceTimeout: 30_000,
-      retry: { retries: 8, restartOnFailure: () => Promise.resolve(!this.#isStopping) },
+      // kafkajs would wait up to 30 s between tries: so much longer than the brokers the shards would be away.
+      retry: {
+        retries: 8,
+        initialRetryTime: 50,
+        maxRetryTime: 2_000,
+        restartOnFailure: () => Promise.resolve(!this.#isStopping),
+      },
     });
   }
 
@@ -129,8 +135,10 @@ export class KafkaShardSource implements ShardSource {
       for (const topic of this.#topics.keys()) this.#consumer.pause([{ topic, partitions: [shard] }]);
       const log = this.#open(shard);
       this.#logs.set(shard, log);
-      // A shard that comes back while it is still being let go is opened after that.
-      void (this.#releasing.get(shard) ?? Promise.resolve()).then(() => handler.assigned(shard, log));
+      // A shard that comes back while it is still being let go is opened after that, unless it has gone again by then.
+      void (this.#releasing.get(shard) ?? Promise.resolve()).then(() => {
+        if (this.#logs.get(shard) === log) handler.assigned(shard, log);
+      });
     }
   }
 
@@ -139,7 +147,9 @@ export class KafkaShardSource implements ShardSource {
     const released = handler
       .revoked(shard)
       .catch((error: unknown) => handler.failed(error instanceof Error ? error : new Error(String(error))))
-      .finally(() => this.#releasing.delete(shard));
+      .finally(() => {
+        if (this.#releasing.get(shard) === released) this.#releasing.delete(shard);
+      });
     this.#releasing.set(shard, released);
   }
 

@@ -1,0 +1,112 @@
+import type { Kafka } from "kafkajs";
+import { expect, test } from "vitest";
+import type { OutputEncoder } from "../../../src/adapters/kafka/shard-log.ts";
+import { DEFAULT_SOURCE, KafkaShardSource } from "../../../src/adapters/kafka/shard-source.ts";
+import { OUTPUT_TOPICS } from "../../../src/adapters/kafka/topics.ts";
+import { FACT_TOPICS } from "../../../src/domain/events.ts";
+
+const PARTITIONS = 4;
+const quiet = (): void => undefined;
+
+/** A group of which the test says who gets what; reads and answers nothing else. */
+class Group {
+  #join: (event: { payload: { memberAssignment: Record<string, number[]> } }) => void = quiet;
+
+  assign(...shards: readonly number[]): void {
+    const memberAssignment = Object.fromEntries(FACT_TOPICS.map((topic) => [topic, [...shards]]));
+    this.#join({ payload: { memberAssignment } });
+  }
+
+  get kafka(): Kafka {
+    const done = (): Promise<void> => Promise.resolve();
+    const consumer = {
+      events: { GROUP_JOIN: "join", FETCH_START: "fetch", CRASH: "crash" },
+      on: (event: string, listener: never) => {
+        if (event === "join") this.#join = listener;
+      },
+      connect: done,
+      subscribe: done,
+      run: done,
+      disconnect: done,
+      pause: quiet,
+      resume: quiet,
+      seek: quiet,
+    };
+    const admin = {
+      connect: done,
+      disconnect: done,
+      listTopics: () => Promise.resolve([...FACT_TOPICS, ...OUTPUT_TOPICS]),
+      fetchTopicMetadata: ({ topics }: { topics: string[] }) =>
+        Promise.resolve({
+          topics: topics.map((name) => ({ name, partitions: Array.from({ length: PARTITIONS }) })),
+        }),
+      fetchTopicOffsets: () => Promise.resolve([]),
+    };
+    return { consumer: () => consumer, admin: () => admin, producer: quiet } as unknown as Kafka;
+  }
+}
+
+test("the group's assignments are told as they change; what stays is not told again", async () => {
+  const group = new Group();
+  const told: string[] = [];
+  const source = new KafkaShardSource(group.kafka, {
+    ...DEFAULT_SOURCE,
+    applicationId: "app",
+    prefix: "",
+    encoder: {} as OutputEncoder,
+    logger: { debug: quiet, warn: quiet },
+  });
+  await source.start({
+    assigned: (shard) => void told.push(`+${shard}`),
+    revoked: (shard) => Promise.resolve(void told.push(`-${shard}`)),
+    failed: quiet,
+  });
+  const after = async (...shards: number[]): Promise<string[]> => {
+    group.assign(...shards);
+    await new Promise(setImmediate);
+    return told.splice(0);
+  };
+  expect(await after(0, 1)).toEqual(["+0", "+1"]);
+  expect(await after(1, 2)).toEqual(["-0", "+2"]);
+  expect(await after(1, 2)).toEqual([]);
+  expect(await after()).toEqual(["-1", "-2"]);
+  await source.stop();
+});
+
+test("a shard that comes back while it drains is opened after that, and not at all if it has gone again", async () => {
+  const group = new Group();
+  const told: string[] = [];
+  const drains: (() => void)[] = [];
+  const source = new KafkaShardSource(group.kafka, {
+    ...DEFAULT_SOURCE,
+    applicationId: "app",
+    prefix: "",
+    encoder: {} as OutputEncoder,
+    logger: { debug: quiet, warn: quiet },
+  });
+  await source.start({
+    assigned: (shard) => void told.push(`+${shard}`),
+    revoked: (shard) => {
+      told.push(`-${shard}`);
+      return new Promise<void>((resolve) => drains.push(resolve));
+    },
+    failed: quiet,
+  });
+  const settle = (): Promise<void> => new Promise(setImmediate);
+  group.assign(0, 1);
+  await settle();
+  group.assign(1);
+  group.assign(0, 1);
+  await settle();
+  expect(told.splice(0)).toEqual(["+0", "+1", "-0"]);
+  group.assign(1);
+  for (const drained of drains.splice(0)) drained();
+  await settle();
+  // It was never opened again: whoever holds it now would be fenced by us.
+  expect(told.filter((each) => each === "+0")).toEqual([]);
+  group.assign(0, 1);
+  await settle();
+  expect(told.at(-1)).toBe("+0");
+  for (const drained of drains.splice(0)) drained();
+  await source.stop();
+});
