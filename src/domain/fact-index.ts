@@ -18,7 +18,8 @@ export class FactIndex<T> {
   }
 
   find(list: readonly T[], id: string): T | undefined {
-    if (this.#last !== undefined && list === this.#lastList && this.#idOf(this.#last) === id) return this.#last;
+    if (this.#last !== undefined && list === this.#lastList && this.#idOf(this.#last) === id)
+      return this.#last;
     const found = list.length >= MAP_FROM ? this.#mapOf(list).get(id) : this.#scan(list, id);
     this.#last = found;
     this.#lastList = list;
