@@ -47,6 +47,15 @@ describe("calendar days and months (S1)", () => {
     expect(iso(calendar.monthStart(month(2023, 10)))).toBe("2023-10-01T04:00:00.000Z");
   });
 
+  test("where the clock is put back at midnight the day goes on", () => {
+    // Chile at midnight of 7 April 2024, which so became eleven in the evening of the sixth.
+    const calendar = calendarOf("America/Santiago");
+    const turn = Date.parse("2024-04-07T03:00:00Z");
+    expect(calendar.day(turn)).toBe(calendar.day(turn - 1));
+    expect(calendar.day(turn + 3_600_000 - 1)).toBe(calendar.day(turn));
+    expect(calendar.day(turn + 3_600_000)).toBe(calendar.day(turn) + 1);
+  });
+
   test("years, leap years and centuries fall where they should", () => {
     const utc = calendarOf("UTC");
     for (const text of [
