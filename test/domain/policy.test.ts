@@ -106,6 +106,24 @@ describe("fit (S5.2)", () => {
     expect(statusWith({ channel: "DRUG", canBuy: "false" })).toBe("UNQUALIFIED");
   });
 
+  test("decimal weights add up exactly: 0.1 and 0.7 of 1 are 0.8 (S1)", () => {
+    const idealCustomer = [0.1, 0.7, 0.2].map((weight, i) => ({
+      attribute: `a${i}`,
+      anyOf: ["yes"],
+      weight,
+    }));
+    const policy = testPolicy({ profiles: [{ name: "B2C", fitThreshold: 0.8, idealCustomer }] });
+    const customer = given([recorded(day(0), { a0: "yes", a1: "yes" })], policy);
+    expect(at(customer, day(1), policy)).toMatchObject({
+      classification: { status: "PROBABLE" },
+      facts: { fit: 0.8 },
+    });
+    const tiny = [1e-7, 2.5e-7].map((weight, i) => ({ attribute: `a${i}`, anyOf: ["yes"], weight }));
+    expect(
+      testPolicy({ profiles: [{ name: "B2C", idealCustomer: tiny }] }).profiles[0]?.idealCustomer,
+    ).toMatchObject([{ weight: 10 }, { weight: 25 }]);
+  });
+
   test("without criteria nobody fits", () => {
     expect(statusWith({ channel: "DRUG" }, [])).toBe("UNQUALIFIED");
   });
