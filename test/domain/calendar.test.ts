@@ -56,6 +56,16 @@ describe("calendar days and months (S1)", () => {
     expect(calendar.day(turn + 3_600_000)).toBe(calendar.day(turn) + 1);
   });
 
+  test("where it is put back over midnight the day that has begun goes on, so that no day is an occasion twice (S3.3)", () => {
+    // Until 2011 Newfoundland put its clocks back at 00:01, to 23:01 of the day before.
+    const policy = testPolicy({ timezone: "America/St_Johns" });
+    const evening = ["02:20:00", "02:30:30", "02:40:00", "03:40:00"].map((time, i) =>
+      order(`o${i}`, instant(Date.parse(`2010-11-07T${time}Z`))),
+    );
+    const later = Date.parse("2010-11-08T00:00:00Z");
+    expect(at(given(evening, policy), later, policy).facts.occasionsEver).toBe(2);
+  });
+
   test("years, leap years and centuries fall where they should", () => {
     const utc = calendarOf("UTC");
     for (const text of [
