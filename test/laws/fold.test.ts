@@ -16,7 +16,7 @@ const LOUD = { policy: POLICY, quiet: false, forget: true };
 const QUIET = { policy: POLICY, quiet: true, forget: true };
 const worlds = fc.constantFrom(...WORLDS);
 const END = instant(START + 2400 * DAY);
-const runs = { numRuns: 200 };
+const runs = { numRuns: 150 };
 
 function foldAll(
   events: readonly CustomerEvent[],
@@ -55,7 +55,7 @@ describe("the fold (S1, S7)", () => {
           expect(timeline(customer, END, policy)).toEqual(referenceTimeline(events, world, END));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 350 },
     );
   });
 

@@ -128,7 +128,7 @@ describe("what is published (S7.1, S7.2, S8)", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });
