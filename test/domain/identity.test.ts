@@ -107,6 +107,19 @@ describe("the fold's own edges", () => {
     expect(loaded.state.evaluatedAt).toBe(day(365));
   });
 
+  test("an amendment that loses, at the very instant at which its fact leaves the window, does not bring it back", () => {
+    const costs = { inquiryId: "i", kind: "SUPPORT", handlingCostMinor: 500 };
+    const customer = given([
+      inquiry(day(0), { ...costs, revision: 1 }),
+      inquiry(day(365), { ...costs, revision: 0 }),
+    ]);
+    expect(timeline(customer, day(365), POLICY).map(({ at, current }) => [at, current.value])).toEqual([
+      [day(0), "D"],
+      [day(365), "NONE"],
+    ]);
+    expect(customer.state.standing?.classification.value).toBe("NONE");
+  });
+
   test("a full page of orders leaves the head (A7)", () => {
     const customer = newCustomer("c1");
     for (let i = 1; i <= ORDERS_PER_PAGE; i++) {
