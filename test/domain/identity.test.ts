@@ -120,6 +120,18 @@ describe("the fold's own edges", () => {
     expect(customer.state.standing?.classification.value).toBe("NONE");
   });
 
+  test("a late fact takes no deadline back that has been applied (S7.2)", () => {
+    const customer = given([order("o1", day(0))]);
+    advance(customer, day(200), OPTIONS);
+    expect(foldEvent(customer, inquiry(day(1), { kind: "SUPPORT" }), null, OPTIONS)).toMatchObject({
+      outputs: [],
+    });
+    expect(customer.state).toMatchObject({
+      evaluatedAt: day(180),
+      standing: { classification: { status: "INACTIVE" } },
+    });
+  });
+
   test("a full page of orders leaves the head (A7)", () => {
     const customer = newCustomer("c1");
     for (let i = 1; i <= ORDERS_PER_PAGE; i++) {
