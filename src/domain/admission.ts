@@ -1,4 +1,5 @@
 import type { Customer } from "./customer.ts";
+import type { OrderFact } from "./customer-state.ts";
 import type { CustomerEvent, DeadLetterReason } from "./events.ts";
 import { GREATEST_BASE_MINOR, toBase } from "./money.ts";
 import type { Policy } from "./policy.ts";
@@ -47,7 +48,12 @@ function decidingInstant(
     case "orders": {
       const order = customer.order(event.orderId);
       if (order === undefined) return null;
-      return versionAt(order.versions, Infinity)?.at ?? order.paid[0]?.at ?? order.cancelled[0]?.at ?? null;
+      return (
+        versionAt(order.versions, Infinity)?.at ??
+        order.paid[0]?.at ??
+        order.cancelled[0]?.at ??
+        earliestRefundAt(order)
+      );
     }
     case "inquiries":
       return instantOf(customer.inquiry(event.inquiryId));
@@ -56,6 +62,11 @@ function decidingInstant(
     case "customers":
       return null;
   }
+}
+
+function earliestRefundAt({ refunds }: OrderFact): number | null {
+  const instants = refunds.flatMap(({ versions }) => versionAt(versions, Infinity)?.at ?? []);
+  return instants.length === 0 ? null : Math.min(...instants);
 }
 
 function instantOf(fact: { readonly versions: readonly Versioned[] } | undefined): number | null {

@@ -22,7 +22,7 @@ class UtcCalendar implements Calendar {
   }
 }
 
-/** A zone by its offsets from UTC: `from[i]` is where `offsets[i]` begins to hold. */
+/** A zone by its offsets from UTC: `from[i]` is where `offsets[i]` begins to hold for days and months. */
 class ZoneCalendar implements Calendar {
   readonly #from: readonly number[];
   readonly #offsets: readonly number[];
@@ -110,7 +110,9 @@ function zoneCalendar(timezone: string): Calendar {
       if (offsetAt(middle) === offset) high = middle;
       else low = middle;
     }
-    from.push(high);
+    // Where the clock is put back over midnight the day that had begun goes on: no day comes in two parts (S3.3).
+    const begun = Math.floor((high - 1 + (offsets.at(-1) ?? 0)) / DAY_MS);
+    from.push(Math.max(high, begun * DAY_MS - offset));
     offsets.push(offset);
   }
   return new ZoneCalendar(from, offsets);

@@ -62,7 +62,7 @@ export interface Facts {
   readonly survey: number | null;
   /** Some survey ≥ 9 in W(surveyDays): what holds a SPONSOR. */
   readonly promoterInWindow: boolean;
-  /** Days beyond terms, rounded to 2 decimals for reading; rules compare exact integers (S3.7). */
+  /** Days beyond terms; rounded to 2 decimals where that leaves it on its side of both thresholds. Rules compare integers (S3.7). */
   readonly dbtDays: number;
   readonly overdue: boolean;
   readonly referrals: number;

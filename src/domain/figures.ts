@@ -42,7 +42,7 @@ export function figuresOf(window: Window, accountSince: number | null): Figures 
     categories: window.categories,
     survey: survey.latest,
     promoterInWindow: survey.promoter,
-    dbtDays: daysBeyondTerms(window),
+    dbtDays: daysBeyondTerms(window, profile.payment),
     isSlow: isLaterThan(window, profile.payment.slowDays),
     isBad: isLaterThan(window, profile.payment.badDays),
     overdue: isOverdue(window, profile),
@@ -82,9 +82,13 @@ function isLaterThan(window: Window, days: number): boolean {
   return window.lateProduct > BigInt(Math.round(days * DAY_MS)) * BigInt(window.lateWeight);
 }
 
-function daysBeyondTerms(window: Window): number {
+/** For reading: two decimals, unless these would put it on the other side of a threshold that it has passed (S8). */
+function daysBeyondTerms(window: Window, { slowDays, badDays }: Profile["payment"]): number {
   if (window.lateProduct === 0n) return 0;
-  return Math.round((Number(window.lateProduct) / window.lateWeight / DAY_MS) * 100) / 100;
+  const days = Number(window.lateProduct) / window.lateWeight / DAY_MS;
+  const rounded = Math.round(days * 100) / 100;
+  const misleads = [slowDays, badDays].some((threshold) => days > threshold !== rounded > threshold);
+  return misleads ? days : rounded;
 }
 
 /** Whether an order is settled at this instant (S2.4), by the newest fact seen. */

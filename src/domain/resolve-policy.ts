@@ -93,7 +93,7 @@ function resolveProfile(file: ProfileFile): Profile {
     interestMs: days(file.interestDays, builtIn.interestMs),
     surveyMs: days(file.surveyDays, builtIn.surveyMs),
     fitThreshold: file.fitThreshold ?? builtIn.fitThreshold,
-    idealCustomer: file.idealCustomer ?? builtIn.idealCustomer,
+    idealCustomer: wholeWeights(file.idealCustomer ?? builtIn.idealCustomer),
     payment: {
       slowDays: payment?.slowDays ?? builtIn.payment.slowDays,
       badDays: payment?.badDays ?? builtIn.payment.badDays,
@@ -114,6 +114,20 @@ function resolveProfile(file: ProfileFile): Profile {
     value: { ...builtIn.value, ...value },
     levers: { ...builtIn.levers, ...file.levers },
   };
+}
+
+/** Weights count only by their ratios: as integers their sums are exact, and a fit of just the threshold reaches it (S1, S5.2). */
+function wholeWeights(criteria: Profile["idealCustomer"]): Profile["idealCustomer"] {
+  const decimals = Math.max(0, ...criteria.map(({ weight }) => decimalsOf(weight)));
+  return criteria.map((criterion) => ({
+    ...criterion,
+    weight: Math.round(criterion.weight * 10 ** decimals),
+  }));
+}
+
+function decimalsOf(value: number): number {
+  const [mantissa = "0", exponent = "0"] = String(value).split("e");
+  return (mantissa.split(".")[1]?.length ?? 0) - Number(exponent);
 }
 
 const ISO_CODES: ReadonlySet<string> = new Set(codes());

@@ -112,7 +112,7 @@ describe("settled facts (S2.4)", () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 
   test("a customer who orders for twenty years keeps two horizons and a quarter of them, and counts all", () => {
     const customer = newCustomer("c1");

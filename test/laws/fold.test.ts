@@ -8,13 +8,15 @@ import { advance, foldEvent } from "../../src/domain/fold.ts";
 import type { FoldOutput } from "../../src/domain/fold-api.ts";
 import { timeline } from "../../src/domain/timeline.ts";
 import { instant } from "../../src/shared/instant.ts";
-import { CUSTOMER, DAY, erasableHistory, history, POLICY, START, timeOf } from "./histories.ts";
-import { referenceTimeline } from "./reference.ts";
+import { arrival } from "./arrival.ts";
+import { CUSTOMER, DAY, erasableHistory, history, POLICY, START, timeOf, WORLDS } from "./histories.ts";
+import { referenceFacts, referenceTimeline } from "./reference.ts";
 
 const LOUD = { policy: POLICY, quiet: false, forget: true };
 const QUIET = { policy: POLICY, quiet: true, forget: true };
+const worlds = fc.constantFrom(...WORLDS);
 const END = instant(START + 2400 * DAY);
-const runs = { numRuns: 400 };
+const runs = { numRuns: 150 };
 
 function foldAll(
   events: readonly CustomerEvent[],
@@ -34,42 +36,44 @@ function drafts(outputs: readonly FoldOutput[]): ChangeDraft[] {
   return outputs.filter((output): output is ChangeDraft => output !== null);
 }
 
-/**
- * An order of arrival with repeats. Referrals alone keep their order: one shard writes all upserts of an order to one partition,
- * each once (A4, A6).
- */
-function arrival(events: fc.Arbitrary<CustomerEvent[]>): fc.Arbitrary<CustomerEvent[]> {
-  return events.chain((list) =>
-    fc
-      .tuple(
-        fc.shuffledSubarray(list, { minLength: list.length }),
-        fc.array(fc.nat(list.length - 1), { maxLength: 4 }),
-      )
-      .map(([shuffled, repeats]) => {
-        const referrals = list.filter((event) => event.topic === "referrals");
-        const arrived = shuffled.map((event) => (event.topic === "referrals" ? referrals.shift()! : event));
-        return [
-          ...arrived,
-          ...repeats.map((i) => arrived[i]!).filter((event) => event.topic !== "referrals"),
-        ];
-      }),
-  );
-}
-
 describe("the fold (S1, S7)", () => {
   test("any order of arrival, any repetition, any moment of applying deadlines gives the reference's timeline", () => {
     fc.assert(
       fc.property(
+        worlds,
         arrival(erasableHistory(900, 14)),
         fc.array(fc.nat(2000), { maxLength: 6 }),
-        (events, sweeps) => {
+        (world, events, sweeps) => {
+          const { policy } = world;
+          const options = { ...LOUD, policy };
           const customer = newCustomer(CUSTOMER);
           events.forEach((event, i) => {
-            foldEvent(customer, event, null, LOUD);
+            foldEvent(customer, event, null, options);
             const sweep = sweeps[i];
-            if (sweep !== undefined) advance(customer, instant(START + sweep * DAY), LOUD);
+            if (sweep !== undefined) advance(customer, instant(START + sweep * DAY), options);
           });
-          expect(timeline(customer, END, POLICY)).toEqual(referenceTimeline(events, POLICY, END));
+          expect(timeline(customer, END, policy)).toEqual(referenceTimeline(events, world, END));
+        },
+      ),
+      { numRuns: 350 },
+    );
+  });
+
+  test("the figures of any instant are the reference's (S3)", () => {
+    fc.assert(
+      fc.property(
+        worlds,
+        arrival(erasableHistory(900, 14)),
+        fc.array(fc.nat(2000), { minLength: 1, maxLength: 4 }),
+        (world, events, days) => {
+          const { customer } = foldAll(events, { ...LOUD, policy: world.policy });
+          for (const day of days) {
+            const at = instant(START + day * DAY);
+            const segment = segmentAt(customer, at, world.policy);
+            const current = referenceTimeline(events, world, at).at(-1)?.current ?? null;
+            expect(segment?.classification ?? null).toEqual(current);
+            if (segment !== null) expect(segment.facts).toMatchObject(referenceFacts(events, world, at));
+          }
         },
       ),
       runs,
@@ -78,21 +82,22 @@ describe("the fold (S1, S7)", () => {
 
   test("events in order, one an instant, publish each transition of the reference, one change each", () => {
     fc.assert(
-      fc.property(history(900, 14), (events) => {
+      fc.property(worlds, history(900, 14), (world, events) => {
+        const options = { ...LOUD, policy: world.policy };
         const seen = new Set<number>();
         const inOrder = events
           .filter((event) => event.topic !== "referrals")
           .sort((a, b) => timeOf(a) - timeOf(b))
           .filter((event) => !seen.has(timeOf(event)) && seen.add(timeOf(event)));
-        const { customer, outputs } = foldAll(inOrder);
-        const all = [...outputs, ...advance(customer, END, LOUD)];
+        const { customer, outputs } = foldAll(inOrder, options);
+        const all = [...outputs, ...advance(customer, END, options)];
         const published = drafts(all).map(({ effectiveAt, previous, current, cause }) => ({
           at: effectiveAt,
           previous,
           current,
           cause,
         }));
-        expect(published).toEqual(referenceTimeline(inOrder, POLICY, END));
+        expect(published).toEqual(referenceTimeline(inOrder, world, END));
       }),
       runs,
     );
@@ -108,7 +113,7 @@ describe("the fold (S1, S7)", () => {
           if (output !== null) expect(output.previous).toEqual(last);
           last = output === null ? null : output.current;
         }
-        expect(last).toEqual(referenceTimeline(events, POLICY, END).at(-1)?.current ?? null);
+        expect(last).toEqual(referenceTimeline(events, WORLDS[0]!, END).at(-1)?.current ?? null);
       }),
       runs,
     );
@@ -190,9 +195,9 @@ describe("the fold (S1, S7)", () => {
           expect(b).toEqual(a);
         }
         expect(advance(forgetful, end, LOUD)).toEqual(advance(kept, end, LOUD));
-        expect(timeline(kept, end, POLICY)).toEqual(referenceTimeline(events, POLICY, end));
+        expect(timeline(kept, end, POLICY)).toEqual(referenceTimeline(events, WORLDS[0]!, end));
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 });
