@@ -11,8 +11,10 @@ export interface MergedRecord {
 
 interface Head {
   readonly topic: FactTopic;
+  /** What the log has buffered. */
   records: readonly SourceRecord[];
-  readonly decoded: Decoded[];
+  /** The first of those, decoded: a topic with few records keeps them while another's are taken. */
+  decoded: MergedRecord[];
   /** Index of the next one to be taken, within `records` and `decoded`. */
   next: number;
 }
@@ -46,21 +48,25 @@ export class Merge {
   async take(max: number, since: Instant): Promise<MergedRecord[]> {
     for (const head of this.#heads) {
       head.records = this.#log.buffered(head.topic);
-      head.decoded.length = 0;
-      head.next = 0;
+      // After a seek the buffer holds other records.
+      if (head.decoded[0]?.record !== head.records[0]) head.decoded = [];
       await this.#decodeAhead(head, max);
     }
     const taken: MergedRecord[] = [];
     while (taken.length < max) {
       const head = this.#lowest(since);
       if (head === null) break;
-      const record = head.records[head.next];
-      const decoded = head.decoded[head.next];
-      if (record === undefined || decoded === undefined) break;
+      const merged = head.decoded[head.next];
+      if (merged === undefined) break;
       head.next++;
-      taken.push({ record, decoded });
+      taken.push(merged);
     }
-    for (const head of this.#heads) if (head.next > 0) this.#log.take(head.topic, head.next);
+    for (const head of this.#heads) {
+      if (head.next === 0) continue;
+      this.#log.take(head.topic, head.next);
+      head.decoded = head.decoded.slice(head.next);
+      head.next = 0;
+    }
     return taken;
   }
 
@@ -73,11 +79,11 @@ export class Merge {
     const limit = this.#limits === null ? Infinity : (this.#limits[head.topic] ?? 0);
     const records = head.records;
     const count = Math.min(records.length, max);
-    for (let i = 0; i < count; i++) {
+    for (let i = head.decoded.length; i < count; i++) {
       const record = records[i];
       if (record === undefined || record.offset >= limit) break;
       const decoded = record.decoded ?? this.#decoder.decode(record);
-      head.decoded.push(decoded instanceof Promise ? await decoded : decoded);
+      head.decoded.push({ record, decoded: decoded instanceof Promise ? await decoded : decoded });
     }
   }
 
@@ -85,7 +91,7 @@ export class Merge {
     let lowest: Head | null = null;
     let lowestAt = Infinity;
     for (const head of this.#heads) {
-      const decoded = head.decoded[head.next];
+      const decoded = head.decoded[head.next]?.decoded;
       if (decoded === undefined) {
         if (this.#isDone(head, since)) continue;
         return null;
