@@ -61,6 +61,7 @@ function* everyCommand(command: Command): Generator<Command> {
 export async function runProgram(
   create: (context: CommandContext) => Command,
   args: readonly string[],
+  env: CommandContext["env"] = process.env,
 ): Promise<number> {
   const stop = new AbortController();
   const onSignal = (): void => {
@@ -70,15 +71,11 @@ export async function runProgram(
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  // The reader of a pipe may have seen enough.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
-  );
   try {
-    await create({ signal: stop.signal, env: process.env }).parseAsync(["node", "clientela", ...args]);
+    await create({ signal: stop.signal, env }).parseAsync(["node", "clientela", ...args]);
     return EXIT.done;
   } catch (error) {
-    return exitCodeOf(error, process.env);
+    return exitCodeOf(error, env);
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
