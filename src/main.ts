@@ -1,4 +1,4 @@
-import { createProgram, runProgram } from "./cli/program.ts";
+import { createProgram, EXIT, runProgram } from "./cli/program.ts";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -7,5 +7,14 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exitCode = 2;
 } else {
+  // The reader of a pipe may have seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
+  );
   process.exitCode = await runProgram(createProgram, process.argv.slice(2));
+  // A request that a dead server never answers would keep the process alive; what is written must still get out.
+  const leave = (): void => {
+    if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
+  };
+  setInterval(leave, 500).unref();
 }

@@ -5,21 +5,23 @@ import { checkTopics } from "../adapters/kafka/topics.ts";
 import { loadCustomer, type Customer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Logger } from "../pipeline/options.ts";
-import { instant } from "../shared/instant.ts";
+import { instant, type Instant } from "../shared/instant.ts";
 import { partitionOf } from "../shared/murmur2.ts";
+import { withAdmin } from "./admin.ts";
 import { startEmbedded } from "./compose-embedded.ts";
-import { kafkaClient, stateStoreOf, type Servers } from "./compose-kafka.ts";
+import { stateStoreOf, type Servers } from "./compose-kafka.ts";
+import { newestInstant, throwIfInterrupted } from "./replay.ts";
 
-/** A customer as the state store has it; null: unknown. */
+/** A customer as the state store has it; null: unknown. Its shard is by the number of partitions, which the broker knows. */
 export async function customerFromStore(
   servers: Servers,
   customerId: string,
   policy: Policy,
   logger: Logger,
 ): Promise<Customer | null> {
-  const admin = kafkaClient(servers, logger).admin();
-  await admin.connect();
-  const shards = await checkTopics(admin, servers.topicPrefix).finally(() => admin.disconnect());
+  const shards = await withAdmin(servers, logger, "asking for the number of shards", (admin) =>
+    checkTopics(admin, servers.topicPrefix),
+  );
   const store = stateStoreOf(servers, logger);
   try {
     const shard = partitionOf(Buffer.from(customerId, "utf8"), shards);
@@ -31,22 +33,35 @@ export async function customerFromStore(
   }
 }
 
-/** A customer folded from event files; null: they do not name it. All events are read: others may have referred to it. */
+/** What event files know of a customer, and the newest instant in them. */
+export interface FoundInFiles {
+  /** null: they do not name it. */
+  readonly customer: Customer | null;
+  readonly newestAt: Instant;
+}
+
+/** A customer folded from event files. All events are read: others may have referred to it. */
 export async function customerFromFiles(
   files: readonly string[],
   customerId: string,
   policy: Policy,
-): Promise<Customer | null> {
+  signal: AbortSignal,
+): Promise<FoundInFiles> {
   const engine = await startEmbedded({
     policy,
     clock: createVirtualClock(instant(0)),
     shard: { forget: false },
     onCommitted: () => undefined,
   });
+  let newestAt = instant(0);
   try {
-    for await (const records of await readEventFiles(files)) await engine.append(records);
+    for await (const records of await readEventFiles(files)) {
+      throwIfInterrupted(signal);
+      newestAt = newestInstant(newestAt, records);
+      await engine.append(records);
+    }
     await engine.settle();
-    return await engine.customer(customerId);
+    return { customer: await engine.customer(customerId), newestAt };
   } finally {
     await engine.stop();
   }

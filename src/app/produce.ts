@@ -2,9 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "kafkajs";
 import { createAvroEncoder } from "../adapters/avro/encoder.ts";
 import { readEventFiles, type EventFileProgress } from "../adapters/embedded/event-files.ts";
+import { kafkaFailure } from "../adapters/kafka/failures.ts";
+import { checkTopics } from "../adapters/kafka/topics.ts";
 import type { FactTopic } from "../domain/events.ts";
+import { UsageError } from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/options.ts";
 import { partitionOf } from "../shared/murmur2.ts";
+import { withAdmin } from "./admin.ts";
 import { kafkaClient, registryOf, type Servers } from "./compose-kafka.ts";
 
 export interface ProduceOptions {
@@ -22,15 +26,13 @@ export interface ProduceOptions {
 /** Event files → input topics: Avro, keyed by customer, partitioned as Java does it (I1 `produce`). Returns how many were sent. */
 export async function produce(options: ProduceOptions): Promise<number> {
   const { servers, rate, signal, logger } = options;
-  const encoder = await createAvroEncoder(registryOf(servers), servers.topicPrefix);
+  // First what costs nothing to check: the files.
   const files = await readEventFiles(options.files);
-  const kafka = kafkaClient(servers, logger);
-  const admin = kafka.admin();
-  await admin.connect();
-  const { topics } = await admin.fetchTopicMetadata({ topics: [`${servers.topicPrefix}orders`] });
-  await admin.disconnect();
-  const partitions = topics[0]?.partitions.length ?? 0;
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 5 });
+  const encoder = await createAvroEncoder(registryOf(servers), servers.topicPrefix);
+  const partitions = await withAdmin(servers, logger, "asking for the input topics", (admin) =>
+    checkTopics(admin, servers.topicPrefix),
+  );
+  const producer = kafkaClient(servers, logger).producer({ idempotent: true, maxInFlightRequests: 5 });
   await producer.connect();
   let sent = 0;
   const startedAt = performance.now();
@@ -66,6 +68,9 @@ export async function produce(options: ProduceOptions): Promise<number> {
         }
       }
     }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw kafkaFailure(`sending (${sent} events are sent)`, error);
   } finally {
     await producer.disconnect();
   }

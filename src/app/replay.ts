@@ -1,10 +1,15 @@
+import { createReadStream, createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { createVirtualClock } from "../adapters/embedded/clock.ts";
-import { readEventFiles, type EventFileProgress } from "../adapters/embedded/event-files.ts";
+import { readEventFiles, type EventFileProgress, type EventFiles } from "../adapters/embedded/event-files.ts";
 import type { NewRecord } from "../adapters/embedded/embedded-log.ts";
 import type { CustomerSegment, SegmentChange, Transition } from "../domain/change.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { Policy } from "../domain/policy.ts";
 import { timeline } from "../domain/timeline.ts";
+import { ClientelaError, UsageError } from "../pipeline/errors.ts";
 import type { DeadLetter } from "../pipeline/ports.ts";
 import { instant, type Instant } from "../shared/instant.ts";
 import { startEmbedded, type EmbeddedEngine } from "./compose-embedded.ts";
@@ -36,11 +41,20 @@ export interface Replayed {
   stop(): Promise<void>;
 }
 
-/** Runs event files through the embedded composition, as fast as it goes (I1 `replay`). */
+/**
+ * Runs event files through the embedded composition, as fast as it goes (I1 `replay`). Throws ClientelaError when the signal is
+ * raised before all is read: half a history has no result.
+ */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
+  const { asOf } = options;
+  if (asOf !== null) return replayUpTo(asOf, await readEventFiles(options.files), options);
+  return withRereadable(options, async (open) =>
+    replayUpTo(await newestOf(await open(), options.signal), await open(), options),
+  );
+}
+
+async function replayUpTo(asOf: Instant, files: EventFiles, options: ReplayOptions): Promise<Replayed> {
   const { policy, signal } = options;
-  const asOf = options.asOf ?? (await newestInstant(options));
-  const files = await readEventFiles(options.files);
   // Time stands still until all is read, so that no deadline is applied before an event that precedes it.
   const clock = createVirtualClock(instant(0));
   let changes = 0;
@@ -67,7 +81,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   let events = 0;
   let later = 0;
   for await (const records of files) {
-    if (signal.aborted) break;
+    throwIfInterrupted(signal);
     const seen = records.filter((record) => isSeen(record, asOf));
     later += records.length - seen.length;
     events += records.length;
@@ -93,18 +107,72 @@ function isSeen({ decoded }: NewRecord, asOf: Instant): boolean {
   return decoded?.kind !== "event" || decoded.event.topic === "referrals" || decoded.event.occurredAt <= asOf;
 }
 
-/** Without a stated instant the files are read twice: their newest event says where the run ends. */
-async function newestInstant({ files, signal }: ReplayOptions): Promise<Instant> {
-  let newest = -Infinity;
-  for await (const records of await readEventFiles(files)) {
-    if (signal.aborted) break;
-    for (const { decoded } of records) {
-      if (decoded?.kind === "event" && decoded.event.topic !== "referrals") {
-        newest = Math.max(newest, decoded.event.occurredAt);
-      }
-    }
+/** Throws what a command that was stopped halfway ends with. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) {
+    throw new ClientelaError(
+      "INTERRUPTED",
+      "stopped before the end: what was written so far is not the result",
+      {
+        retriable: false,
+      },
+    );
   }
-  return instant(newest === -Infinity ? 0 : newest);
+}
+
+/** The newest `occurredAt` so far. */
+export function newestInstant(before: Instant, records: readonly NewRecord[]): Instant {
+  let newest = before;
+  for (const { decoded } of records) {
+    if (decoded?.kind !== "event" || decoded.event.topic === "referrals") continue;
+    if (decoded.event.occurredAt > newest) newest = decoded.event.occurredAt;
+  }
+  return newest;
+}
+
+async function newestOf(files: EventFiles, signal: AbortSignal): Promise<Instant> {
+  let newest = instant(0);
+  for await (const records of files) {
+    throwIfInterrupted(signal);
+    newest = newestInstant(newest, records);
+  }
+  return newest;
+}
+
+/**
+ * Without a stated instant the files are read twice: their newest event says where the run ends. Standard input is kept in a
+ * temporary file for that.
+ */
+async function withRereadable<T>(
+  { files, signal }: ReplayOptions,
+  work: (open: () => Promise<EventFiles>) => Promise<T>,
+): Promise<T> {
+  const once = files.filter((path) => path !== "-" && isReadOnce(path));
+  if (once.length > 0) {
+    throw new UsageError(
+      "EVENT_FILES",
+      once.map((path) => `${path} can be read only once: state --as-of, or give it on standard input`),
+    );
+  }
+  if (!files.includes("-")) return work(() => readEventFiles(files));
+  const folder = mkdtempSync(join(tmpdir(), "clientela-"));
+  const spool = join(folder, "stdin");
+  try {
+    // Whatever else can't be read is told before anybody waits for standard input.
+    await readEventFiles(files);
+    await pipeline(process.stdin, createWriteStream(spool), { signal }).catch((error: unknown) => {
+      throwIfInterrupted(signal);
+      throw error;
+    });
+    return await work(() => readEventFiles(files, { stdin: createReadStream(spool) }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function isReadOnce(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
 async function* segmentsOf(

@@ -248,11 +248,7 @@ export function serversOf(settings: Settings): Servers {
     applicationId: settings.applicationId,
     topicPrefix: settings.topicPrefix,
     ssl:
-      settings.kafkaTls === "no"
-        ? null
-        : kafkaCaFile === null
-          ? true
-          : { ca: [readFileSync(kafkaCaFile, "utf8")] },
+      settings.kafkaTls === "no" ? null : kafkaCaFile === null ? true : { ca: [certificates(kafkaCaFile)] },
     sasl: saslOf(mechanism, username, password),
   };
 }
@@ -260,6 +256,15 @@ export function serversOf(settings: Settings): Servers {
 export function shardOptionsOf(settings: Settings): Partial<ShardOptions> {
   const { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss } = settings;
   return { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss };
+}
+
+function certificates(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError("SETTINGS", [`CLIENTELA_KAFKA_CA_FILE: ${path} can't be read: ${why}`]);
+  }
 }
 
 function saslOf(mechanism: Settings["kafkaSasl"], username: string, password: string): Servers["sasl"] {

@@ -2,7 +2,8 @@ import { subjectOf } from "../adapters/avro/encoder.ts";
 import { SCHEMA_TOPICS, schemaText } from "../adapters/avro/schemas.ts";
 import { setupTopics, type TopicFinding } from "../adapters/kafka/topics.ts";
 import type { Logger } from "../pipeline/options.ts";
-import { kafkaClient, registryOf, type Servers } from "./compose-kafka.ts";
+import { withAdmin } from "./admin.ts";
+import { registryOf, type Servers } from "./compose-kafka.ts";
 
 export interface SetupOptions {
   readonly servers: Servers;
@@ -19,14 +20,9 @@ export type Finding =
 /** Creates or checks topics, registers schemas; may be run again at any time (I1 `setup`). */
 export async function setup(options: SetupOptions): Promise<Finding[]> {
   const { servers, logger } = options;
-  const admin = kafkaClient(servers, logger).admin();
-  await admin.connect();
-  const findings: Finding[] = [];
-  try {
-    findings.push(...(await setupTopics(admin, { ...options, prefix: servers.topicPrefix })));
-  } finally {
-    await admin.disconnect();
-  }
+  const findings: Finding[] = await withAdmin(servers, logger, "setting up topics", (admin) =>
+    setupTopics(admin, { ...options, prefix: servers.topicPrefix }),
+  );
   const registry = registryOf(servers);
   for (const topic of SCHEMA_TOPICS) {
     const subject = subjectOf(servers.topicPrefix, topic);

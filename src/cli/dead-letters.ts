@@ -31,7 +31,7 @@ export function deadLettersCommand({ env, signal }: CommandContext): Command {
         });
         for await (const deadLetter of listed) {
           if (reason !== undefined && deadLetter.reason !== reason) continue;
-          if (topic !== undefined && deadLetter.source.topic !== topic) continue;
+          if (topic !== undefined && !isTopic(deadLetter.source.topic, topic, settings.topicPrefix)) continue;
           const { source, at } = deadLetter;
           process.stdout.write(
             json
@@ -42,4 +42,9 @@ export function deadLettersCommand({ env, signal }: CommandContext): Command {
       }),
   );
   return deadLetters;
+}
+
+/** People name a topic with or without the prefix of this installation. */
+function isTopic(found: string, asked: string, prefix: string): boolean {
+  return found === asked || found === prefix + asked;
 }

@@ -1,10 +1,9 @@
 import { Command } from "commander";
 import type { Explanation } from "../domain/explain.ts";
 import { explain } from "../domain/explain.ts";
-import { ClientelaError } from "../pipeline/errors.ts";
-import { instant, toIso, type Instant } from "../shared/instant.ts";
+import type { Instant } from "../shared/instant.ts";
 import { collected, instantValue } from "./arguments.ts";
-import { lookUp, type CustomerOptions } from "./customer.ts";
+import { lookUp, nothingKnown, type CustomerOptions } from "./customer.ts";
 import { explanationText } from "./explanation-text.ts";
 import type { CommandContext } from "./program.ts";
 
@@ -17,7 +16,11 @@ export function explainCommand(context: CommandContext): Command {
   return new Command("explain")
     .description("Why a customer stands where it stands: every rule, what was observed, what comes next.")
     .argument("<customer>", "customer id")
-    .option("--at <instant>", "at this instant (default: now, or the last event with --events)", instantValue)
+    .option(
+      "--at <instant>",
+      "at this instant (default: now, or the newest event with --events)",
+      instantValue,
+    )
     .option(
       "--events <file>",
       "from event files instead of the state store; may be given several times",
@@ -30,21 +33,10 @@ export function explainCommand(context: CommandContext): Command {
       "\nExample: clientela explain C-1042 --events events.jsonl --at 2026-06-30T00:00:00Z",
     )
     .action(async (customerId: string, options: Options) => {
-      const { customer, policy } = await lookUp(customerId, options, context);
-      const at =
-        options.at ??
-        (options.events === undefined ? instant(Date.now()) : customer.state.evaluatedAt) ??
-        instant(0);
+      const { customer, policy, latestAt } = await lookUp(customerId, options, context);
+      const at = options.at ?? latestAt;
       const explanation = explain(customer, at, policy);
-      if (explanation === null) {
-        throw new ClientelaError(
-          "CUSTOMER_UNKNOWN",
-          `nothing was known of customer ${customerId} at ${toIso(at)}`,
-          {
-            retriable: false,
-          },
-        );
-      }
+      if (explanation === null) throw nothingKnown(customer, at);
       process.stdout.write(
         options.json
           ? `${JSON.stringify(withIsoInstants(explanation))}\n`

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { SETTINGS } from "../app/settings.ts";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { demoCommand } from "./demo.ts";
@@ -25,7 +27,7 @@ export function createProgram(context: CommandContext): Command {
     .description(
       "Keeps every customer's segment true at every moment: Kafka in, explained segment changes out.",
     )
-    .helpCommand(false)
+    .version(versionOfPackage(), "-V, --version", "display the version")
     .showHelpAfterError(false);
   for (const make of [
     demoCommand,
@@ -42,7 +44,10 @@ export function createProgram(context: CommandContext): Command {
     program.addCommand(make(context));
   }
   for (const command of everyCommand(program)) {
-    command.exitOverride().configureOutput({ outputError: () => undefined });
+    command
+      .helpCommand(false)
+      .exitOverride()
+      .configureOutput({ outputError: () => undefined });
   }
   return program;
 }
@@ -56,6 +61,7 @@ function* everyCommand(command: Command): Generator<Command> {
 export async function runProgram(
   create: (context: CommandContext) => Command,
   args: readonly string[],
+  env: CommandContext["env"] = process.env,
 ): Promise<number> {
   const stop = new AbortController();
   const onSignal = (): void => {
@@ -65,26 +71,22 @@ export async function runProgram(
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  // The reader of a pipe may have seen enough.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
-  );
   try {
-    await create({ signal: stop.signal, env: process.env }).parseAsync(["node", "clientela", ...args]);
+    await create({ signal: stop.signal, env }).parseAsync(["node", "clientela", ...args]);
     return EXIT.done;
   } catch (error) {
-    return exitCodeOf(error);
+    return exitCodeOf(error, env);
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
   }
 }
 
-function exitCodeOf(error: unknown): number {
+function exitCodeOf(error: unknown, env: CommandContext["env"]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     // A command without its sub-command: commander has shown the help, which says it all.
-    if (error.code !== "commander.help") say(error.message.replace(/^error: /, ""));
+    if (error.code !== "commander.help") say(error.message.replace(/^error: /, "").replaceAll("\n", " "));
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
@@ -96,13 +98,42 @@ function exitCodeOf(error: unknown): number {
     return EXIT.refused;
   }
   if (error instanceof ClientelaError) {
-    say(`${error.message} [${error.code}]`);
+    say(`${error.message}${whereToLook(error.code, env)} [${error.code}]`);
     return EXIT.failed;
   }
   process.stderr.write(
     `clientela: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return EXIT.failed;
+}
+
+/** Whoever can't reach a server wants to know which one was asked, and what said so. */
+function whereToLook(code: string, env: CommandContext["env"]): string {
+  const place = ((): string | null => {
+    if (code.startsWith("KAFKA_")) return placeOf(SETTINGS.brokers, env);
+    if (code.startsWith("REDIS_")) return placeOf(SETTINGS.redisUrl, env);
+    if (code.startsWith("REGISTRY_")) return placeOf(SETTINGS.registryUrl, env);
+    return null;
+  })();
+  return place === null ? "" : `. ${place}`;
+}
+
+function placeOf(
+  setting: { readonly env: string; readonly fallback: string },
+  env: CommandContext["env"],
+): string {
+  const given = env[setting.env] ?? "";
+  if (given !== "") return `${setting.env} is ${withoutCredentials(given)}`;
+  return `${setting.env} is not set, so ${setting.fallback} was tried; 'clientela stack up' starts servers on this machine`;
+}
+
+function withoutCredentials(places: string): string {
+  return places.replaceAll(/\/\/[^/@\s]*@/g, "//");
+}
+
+function versionOfPackage(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
 function say(problem: string): void {

@@ -1,7 +1,11 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command } from "commander";
+import { readEventFiles } from "../adapters/embedded/event-files.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
-import { replay } from "../app/replay.ts";
-import type { Instant } from "../shared/instant.ts";
+import { replay, throwIfInterrupted, type Replayed } from "../app/replay.ts";
+import { UsageError } from "../pipeline/errors.ts";
+import { toIso, type Instant } from "../shared/instant.ts";
 import { instantValue } from "./arguments.ts";
 import type { CommandContext } from "./program.ts";
 import { Progress } from "./progress.ts";
@@ -41,50 +45,101 @@ export function replayCommand({ signal }: CommandContext): Command {
 }
 
 async function run(files: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
+  // Whatever is wrong with the inputs is told before a result file is touched.
   const policy = await configuredPolicy(options.policy ?? null);
-  const asksForOther = options.segments !== undefined || options.timeline !== undefined;
-  const changes = await openOptional(options.changes ?? (asksForOther ? undefined : "-"));
-  const segments = await openOptional(options.segments);
-  const timeline = await openOptional(options.timeline);
-  const deadLetters = await openOptional(options.deadLetters);
+  await readEventFiles(files);
+  const results = await openResults(files, options);
+  const { changes, segments, timeline, deadLetters } = results;
   const progress = new Progress("events");
   const startedAt = performance.now();
-  const replayed = await replay({
-    files,
-    asOf: options.asOf ?? null,
-    policy,
-    signal,
-    onChange: (customerId, change) => changes?.write(changeLine(customerId, change)),
-    onDeadLetter: (deadLetter) => deadLetters?.write(deadLetterLine(deadLetter)),
-    onProgress: ({ lines, bytes, totalBytes }) => progress.update(lines, bytes, totalBytes),
-    drain: () => changes?.drain(),
-  });
-  const seconds = (performance.now() - startedAt) / 1000;
-  progress.stop();
+  let replayed: Replayed;
   try {
-    if (segments !== null) {
-      for await (const segment of replayed.segments()) {
-        segments.write(segmentLine(segment));
-        await segments.drain();
-      }
-    }
-    if (timeline !== null) {
-      for await (const transition of replayed.timeline()) {
-        timeline.write(timelineLine(transition));
-        await timeline.drain();
-      }
-    }
+    replayed = await replay({
+      files,
+      asOf: options.asOf ?? null,
+      policy,
+      signal,
+      onChange: (customerId, change) => changes?.write(changeLine(customerId, change)),
+      onDeadLetter: (deadLetter) => deadLetters?.write(deadLetterLine(deadLetter)),
+      onProgress: ({ lines, bytes, totalBytes }) => progress.update(lines, bytes, totalBytes),
+      drain: async () => {
+        await changes?.drain();
+        await deadLetters?.drain();
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  try {
+    if (segments !== null) await writeAll(segments, replayed.segments(), segmentLine, signal);
+    if (timeline !== null) await writeAll(timeline, replayed.timeline(), timelineLine, signal);
     for (const file of [changes, segments, timeline, deadLetters]) await file?.close();
   } finally {
     await replayed.stop();
   }
   const rate = Math.round(replayed.events / seconds).toLocaleString("en");
+  const why = replayed.deadLetters > 0 && deadLetters === null ? " (--dead-letters FILE says why)" : "";
   const later = replayed.later === 0 ? "" : `, ${replayed.later} after the end`;
   process.stderr.write(
-    `${replayed.events} events in ${seconds.toFixed(1)} s (${rate}/s): ${replayed.changes} changes, ${replayed.deadLetters} refused${later}; as of ${new Date(replayed.asOf).toISOString()}\n`,
+    `${replayed.events} events in ${seconds.toFixed(1)} s (${rate}/s): ${replayed.changes} changes, ${replayed.deadLetters} refused${why}${later}; as of ${toIso(replayed.asOf)}\n`,
   );
 }
 
-async function openOptional(path: string | undefined): Promise<ResultFile | null> {
-  return path === undefined ? null : ResultFile.open(path);
+async function writeAll<T>(
+  file: ResultFile,
+  values: AsyncIterable<T>,
+  lineOf: (value: T) => object,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const value of values) {
+    throwIfInterrupted(signal);
+    file.write(lineOf(value));
+    await file.drain();
+  }
+}
+
+interface Results {
+  readonly changes: ResultFile | null;
+  readonly segments: ResultFile | null;
+  readonly timeline: ResultFile | null;
+  readonly deadLetters: ResultFile | null;
+}
+
+/** Opens the result files that were asked for. Throws UsageError, with nothing touched, when two are one, or one is an input. */
+async function openResults(files: readonly string[], options: Options): Promise<Results> {
+  const { segments, timeline, deadLetters } = options;
+  const asksForOther = segments !== undefined || timeline !== undefined;
+  const changes = options.changes ?? (asksForOther || deadLetters === "-" ? undefined : "-");
+  const taken = new Map(
+    files.filter((path) => path !== "-").map((path) => [identityOf(path), "an event file"]),
+  );
+  const problems: string[] = [];
+  for (const [option, path] of Object.entries({
+    "--changes": changes,
+    "--segments": segments,
+    "--timeline": timeline,
+    "--dead-letters": deadLetters,
+  })) {
+    if (path === undefined || path === "/dev/null") continue;
+    const identity = path === "-" ? "-" : identityOf(path);
+    const other = taken.get(identity);
+    if (other === undefined) taken.set(identity, option);
+    else problems.push(`${option} ${path} is ${other} as well: give it a file of its own`);
+  }
+  if (problems.length > 0) throw new UsageError("OUTPUT", problems);
+  const open = (path: string | undefined): Promise<ResultFile | null> =>
+    path === undefined ? Promise.resolve(null) : ResultFile.open(path);
+  return {
+    changes: await open(changes),
+    segments: await open(segments),
+    timeline: await open(timeline),
+    deadLetters: await open(deadLetters),
+  };
+}
+
+/** The file that a path leads to, whatever it is called. */
+function identityOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? resolve(path) : `${found.dev}:${found.ino}`;
 }

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import { UsageError } from "../pipeline/errors.ts";
+import { ClientelaError, UsageError } from "../pipeline/errors.ts";
 import type { CustomerSegment, Next, SegmentChange, Transition } from "../domain/change.ts";
 import type { DeadLetter } from "../pipeline/ports.ts";
 import { toIso, type Instant } from "../shared/instant.ts";
@@ -11,19 +11,21 @@ const CHUNK_CHARACTERS = 256 * 1024;
 
 /** A result file of I3: one JSON object a line, written in large pieces. */
 export class ResultFile {
+  readonly #path: string;
   readonly #stream: Writable;
-  readonly #isStdout: boolean;
   #lines: string[] = [];
   #characters = 0;
+  #error: Error | null = null;
 
-  private constructor(stream: Writable, isStdout: boolean) {
+  private constructor(path: string, stream: Writable) {
+    this.#path = path;
     this.#stream = stream;
-    this.#isStdout = isStdout;
+    stream.on("error", (error: Error) => (this.#error = error));
   }
 
   /** `-` is standard output. Throws UsageError when the file can't be written. */
   static async open(path: string): Promise<ResultFile> {
-    if (path === "-") return new ResultFile(process.stdout, true);
+    if (path === "-") return new ResultFile(path, process.stdout);
     const stream = createWriteStream(path);
     try {
       await once(stream, "open");
@@ -32,7 +34,7 @@ export class ResultFile {
         `${path} can't be written: ${error instanceof Error ? error.message : String(error)}`,
       ]);
     }
-    return new ResultFile(stream, false);
+    return new ResultFile(path, stream);
   }
 
   write(value: object): void {
@@ -46,19 +48,30 @@ export class ResultFile {
     if (this.#characters >= CHUNK_CHARACTERS) await this.#flush();
   }
 
+  /** Throws ClientelaError when not all could be written (the disk is full). */
   async close(): Promise<void> {
     await this.#flush();
-    if (this.#isStdout) return;
+    if (this.#path === "-") return;
     this.#stream.end();
-    await finished(this.#stream);
+    await finished(this.#stream).catch((error: unknown) => this.#fail(error));
   }
 
   async #flush(): Promise<void> {
+    if (this.#error !== null) this.#fail(this.#error);
     if (this.#lines.length === 0) return;
     const text = this.#lines.join("\n") + "\n";
     this.#lines = [];
     this.#characters = 0;
-    if (!this.#stream.write(text)) await once(this.#stream, "drain");
+    if (this.#stream.write(text)) return;
+    await once(this.#stream, "drain").catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): never {
+    throw new ClientelaError(
+      "OUTPUT",
+      `${this.#path} can't be written to its end: ${error instanceof Error ? error.message : String(error)}`,
+      { retriable: false, cause: error },
+    );
   }
 }
 

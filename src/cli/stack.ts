@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
+import type { CommandContext } from "./program.ts";
 import { stackDown, stackStatus, stackUp } from "../app/stack/stack.ts";
 
 const DEFAULT_DIR = ".stack";
 
-export function stackCommand(): Command {
+export function stackCommand({ signal }: CommandContext): Command {
   const stack = new Command("stack").description(
     "Real Kafka, schema registry and Redis on this machine, without Docker.",
   );
@@ -15,7 +16,7 @@ export function stackCommand(): Command {
   stack.addCommand(
     withDir("up", "starts what does not run yet, and prints where it answers").action(
       async ({ dir }: { dir: string }) => {
-        const endpoints = await stackUp(resolve(dir), (text) => process.stderr.write(`${text}\n`));
+        const endpoints = await stackUp(resolve(dir), (text) => process.stderr.write(`${text}\n`), signal);
         for (const [name, value] of Object.entries(endpoints))
           process.stdout.write(`${name}=${String(value)}\n`);
       },

@@ -2,9 +2,9 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { timeline } from "../domain/timeline.ts";
 import type { Cause } from "../domain/change.ts";
-import { instant, toIso, type Instant } from "../shared/instant.ts";
+import { toIso, type Instant } from "../shared/instant.ts";
 import { collected, instantValue } from "./arguments.ts";
-import { lookUp, type CustomerOptions } from "./customer.ts";
+import { lookUp, nothingKnown, type CustomerOptions } from "./customer.ts";
 import type { CommandContext } from "./program.ts";
 import { timelineLine } from "./result-files.ts";
 
@@ -19,7 +19,7 @@ export function timelineCommand(context: CommandContext): Command {
     .argument("<customer>", "customer id")
     .option(
       "--until <instant>",
-      "up to this instant (default: now, or the last event with --events)",
+      "up to this instant (default: now, or the newest event with --events)",
       instantValue,
     )
     .option(
@@ -31,12 +31,16 @@ export function timelineCommand(context: CommandContext): Command {
     .option("--json", "one JSON object a line", false)
     .addHelpText("after", "\nExample: clientela timeline C-1042 --events events.jsonl")
     .action(async (customerId: string, options: Options) => {
-      const { customer, policy } = await lookUp(customerId, options, context);
-      const until =
-        options.until ??
-        (options.events === undefined ? instant(Date.now()) : customer.state.evaluatedAt) ??
-        instant(0);
+      const { customer, policy, latestAt } = await lookUp(customerId, options, context);
+      const until = options.until ?? latestAt;
+      const { base } = customer.state;
       const transitions = timeline(customer, until, policy);
+      if (transitions.length === 0 && (base === null || until < base.at)) throw nothingKnown(customer, until);
+      if (base !== null) {
+        process.stderr.write(
+          `begins after ${toIso(base.at)}: what was before is settled, its details are dropped (policy.horizonDays)\n`,
+        );
+      }
       if (options.json) {
         for (const transition of transitions) {
           process.stdout.write(`${JSON.stringify(timelineLine({ customerId, ...transition }))}\n`);

@@ -35,16 +35,23 @@ export function startChild(
 
 /** The server as it was last started from this folder, if it still runs. */
 export function findChild(dir: string, name: string): Child | null {
-  const file = pidFile(dir, name);
-  if (!existsSync(file)) return null;
-  const child = JSON.parse(readFileSync(file, "utf8")) as Child;
-  return isAlive(child) ? child : null;
+  const child = readPidFile(dir, name);
+  return child !== null && isAlive(child) ? child : null;
 }
 
-/** Port a server had before, so that a restart keeps its address. */
-export function lastPort(dir: string, name: string): number | null {
-  const file = pidFile(dir, name);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Child).port : null;
+/** The port for a server: the one it had before, so that a restart keeps its address, unless somebody else has taken it. */
+export async function portFor(dir: string, name: string): Promise<number> {
+  const last = readPidFile(dir, name)?.port;
+  return last === undefined || (await accepts(last)) ? freePort() : last;
+}
+
+/** null: none, or one that a crash left half written. */
+function readPidFile(dir: string, name: string): Child | null {
+  try {
+    return JSON.parse(readFileSync(pidFile(dir, name), "utf8")) as Child;
+  } catch {
+    return null;
+  }
 }
 
 /** Stops a server and waits until it is gone; after `graceMs` it is killed. */
@@ -70,16 +77,25 @@ export function isAlive(child: Child): boolean {
 export async function waitUntilReady(
   dir: string,
   child: Child,
-  timeoutMs: number,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
   isReady: () => Promise<boolean>,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    if (await isReady().catch(() => false)) return;
+    throwIfInterrupted(signal);
     if (!isAlive(child)) throw failed(dir, child.name, "ended while it was starting");
+    if (await isReady().catch(() => false)) return;
     if (Date.now() > deadline) throw failed(dir, child.name, `did not answer within ${timeoutMs / 1000} s`);
     await sleep(100);
   }
+}
+
+/** Who no longer waits for the servers leaves them as they are: they may be on their way up. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new ClientelaError("INTERRUPTED", "stopped waiting; what was started goes on, 'stack down' ends it", {
+    retriable: false,
+  });
 }
 
 /** A port of the loopback interface that nobody listens on just now. */
@@ -119,7 +135,7 @@ function pidFile(dir: string, name: string): string {
 }
 
 /** Start time of a process as the kernel counts it; null when there is none. Without /proc the process is taken by its number. */
-function startTime(pid: number): string | null {
+export function startTime(pid: number): string | null {
   if (!existsSync("/proc/self/stat")) {
     try {
       process.kill(pid, 0);

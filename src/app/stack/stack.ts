@@ -1,17 +1,29 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, openSync, closeSync, rmSync, writeFileSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { UsageError } from "../../pipeline/errors.ts";
 import { bringArtifacts, type Artifacts } from "./artifacts.ts";
 import {
   accepts,
   findChild,
   freePort,
-  lastPort,
+  portFor,
   startChild,
+  startTime,
   stopChild,
+  throwIfInterrupted,
   waitUntilReady,
   type Child,
 } from "./processes.ts";
@@ -37,24 +49,25 @@ export interface PartStatus {
 
 const READY_MS = 60_000;
 const STOP_MS = 15_000;
+const NEVER = new AbortController().signal;
 
 /**
  * Starts the real servers as child processes that outlive this one, data and logs in `dir`, loopback only (A9). Finds those that
  * already run; starts a part that has ended again, on its data and its port. Resolves when all answer.
  */
-export async function stackUp(dir: string, onProgress: (text: string) => void): Promise<Endpoints> {
-  mkdirSync(dir, { recursive: true });
-  return withLock(dir, async () => {
-    const artifacts = await bringArtifacts(onProgress);
-    const [kafka, registry, redis] = await Promise.all([
-      findChild(dir, "kafka") ?? startKafka(dir, artifacts),
-      findChild(dir, "registry") ?? startRegistry(dir, artifacts),
-      findChild(dir, "redis") ?? startRedis(dir, artifacts),
-    ]);
+export async function stackUp(
+  dir: string,
+  onProgress: (text: string) => void,
+  signal: AbortSignal = NEVER,
+): Promise<Endpoints> {
+  makeFolder(dir);
+  return withLock(dir, signal, async () => {
+    const [kafka, registry, redis] = await startMissing(dir, onProgress);
+    const wait = { timeoutMs: READY_MS, signal };
     await Promise.all([
-      waitUntilReady(dir, kafka, READY_MS, () => accepts(kafka.port)),
-      waitUntilReady(dir, registry, READY_MS, () => answers(`${registryUrl(registry)}/subjects`)),
-      waitUntilReady(dir, redis, READY_MS, () => accepts(redis.port)),
+      waitUntilReady(dir, kafka, wait, () => accepts(kafka.port)),
+      waitUntilReady(dir, registry, wait, () => answers(`${registryUrl(registry)}/subjects`)),
+      waitUntilReady(dir, redis, wait, () => accepts(redis.port)),
     ]);
     return {
       KAFKA_BROKERS: `127.0.0.1:${kafka.port}`,
@@ -62,6 +75,31 @@ export async function stackUp(dir: string, onProgress: (text: string) => void): 
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
     };
   });
+}
+
+/** The three servers, those that run and those just started. A stack that runs whole needs nothing brought. */
+async function startMissing(
+  dir: string,
+  onProgress: (text: string) => void,
+): Promise<[kafka: Child, registry: Child, redis: Child]> {
+  const [kafka, registry, redis] = PARTS.map((part) => findChild(dir, part));
+  if (kafka && registry && redis) return [kafka, registry, redis];
+  const artifacts = await bringArtifacts(onProgress);
+  return Promise.all([
+    kafka ?? startKafka(dir, artifacts),
+    registry ?? startRegistry(dir, artifacts),
+    redis ?? startRedis(dir, artifacts),
+  ]);
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError("STACK_FOLDER", [`${dir} can't be used for the stack: ${why}`]);
+  }
 }
 
 /** Stops just the servers started from this folder; their data stays. Returns the parts that were stopped. */
@@ -81,7 +119,7 @@ export function stackStatus(dir: string): PartStatus[] {
 }
 
 async function startKafka(dir: string, { kafkaJars }: Artifacts): Promise<Child> {
-  const port = lastPort(dir, "kafka") ?? (await freePort());
+  const port = await portFor(dir, "kafka");
   const controllerPort = await freePort();
   const data = join(dir, "kafka-data");
   const properties = join(dir, "kafka.properties");
@@ -125,7 +163,7 @@ async function startKafka(dir: string, { kafkaJars }: Artifacts): Promise<Child>
 }
 
 async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<Child> {
-  const port = lastPort(dir, "registry") ?? (await freePort());
+  const port = await portFor(dir, "registry");
   const jar = join(registryDir, "apicurio-registry-app-2.6.13.Final-runner.jar");
   const database = join(dir, "registry-data");
   return startChild(
@@ -147,7 +185,7 @@ async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<C
 }
 
 async function startRedis(dir: string, { redisServer }: Artifacts): Promise<Child> {
-  const port = lastPort(dir, "redis") ?? (await freePort());
+  const port = await portFor(dir, "redis");
   const data = join(dir, "redis-data");
   mkdirSync(data, { recursive: true });
   const args = [
@@ -183,16 +221,16 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Two commands at once start each server once: the second waits for the first. A lock whose owner is gone counts for nothing. */
-async function withLock<T>(dir: string, work: () => Promise<T>): Promise<T> {
+async function withLock<T>(dir: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const lock = join(dir, "lock");
+  const owner: LockOwner = { pid: process.pid, startedAt: startTime(process.pid) };
   for (;;) {
     try {
-      const file = openSync(lock, "wx");
-      writeFileSync(file, String(process.pid));
-      closeSync(file);
+      writeFileSync(lock, JSON.stringify(owner), { flag: "wx" });
       break;
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      throwIfInterrupted(signal);
       if (!isLockHeld(lock)) rmSync(lock, { force: true });
       else await sleep(200);
     }
@@ -204,14 +242,20 @@ async function withLock<T>(dir: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+interface LockOwner {
+  readonly pid: number;
+  readonly startedAt: string | null;
+}
+
+/** An unreadable lock is being written just now, or was left so by a crash. */
+const LOCK_WRITE_MS = 2000;
+
 function isLockHeld(lock: string): boolean {
   try {
-    const owner = Number(readFileSync(lock, "utf8"));
-    // An empty file is being written just now.
-    if (owner === 0) return true;
-    process.kill(owner, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    const { pid, startedAt } = JSON.parse(readFileSync(lock, "utf8")) as LockOwner;
+    return startTime(pid) === startedAt;
+  } catch {
+    const written = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return Date.now() - written < LOCK_WRITE_MS;
   }
 }

@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterAll, expect, inject, test } from "vitest";
+import { run } from "../child.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "clientela-stack-"));
+const stack = (command: string): ReturnType<typeof run> => run(["stack", command, "--dir", dir]);
+
+afterAll(async () => {
+  await stack("down");
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+test("stack up finds what runs, starts what has died on its port and its data; down stops just those (I1, A9)", async () => {
+  const first = await stack("up");
+  expect(first.code, first.stderr).toBe(0);
+  expect(first.stdout).toMatch(
+    /^KAFKA_BROKERS=127\.0\.0\.1:\d+\nSCHEMA_REGISTRY_URL=http:\/\/127\.0\.0\.1:\d+\/\S*\nREDIS_URL=redis:\/\/127\.0\.0\.1:\d+\n$/,
+  );
+  expect((await stack("up")).stdout).toBe(first.stdout);
+
+  const url = /REDIS_URL=(.*)/.exec(first.stdout)?.[1] ?? "";
+  await withRedis(url, async (redis) => {
+    await redis.config("SET", "appendfsync", "always");
+    await redis.set("kept", "yes");
+  });
+  const pid = Number(/^redis\trunning\t\S+\tpid (\d+)$/m.exec((await stack("status")).stdout)?.[1]);
+  process.kill(pid, "SIGKILL");
+  await expect
+    .poll(async () => (await stack("status")).stdout, { timeout: 30_000 })
+    .toContain("redis\tstopped");
+  expect((await stack("up")).stdout).toBe(first.stdout);
+  expect(await withRedis(url, (redis) => redis.get("kept"))).toBe("yes");
+
+  expect((await stack("down")).stderr).toBe("stopped kafka, registry, redis\n");
+  expect((await stack("status")).stdout).toBe("kafka\tstopped\nregistry\tstopped\nredis\tstopped\n");
+  expect(await withRedis(inject("endpoints").REDIS_URL, (redis) => redis.ping())).toBe("PONG");
+});
