@@ -8,6 +8,7 @@ import {
   type InquiryKind,
   type ReferralSpan,
 } from "./events.ts";
+import { internedList, internedText } from "./interned.ts";
 
 /** What a record was read as. */
 export type Decoded =
@@ -227,7 +228,7 @@ function currency(fields: Fields): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== "string" || !CURRENCY.test(value))
     throw invalid("currency", "must be an ISO 4217 code", value);
-  return value;
+  return internedText(value);
 }
 
 function occurredAt(fields: Fields): Instant {
@@ -257,7 +258,7 @@ function categories(fields: Fields): readonly string[] {
   if (!Array.isArray(value) || value.some((entry) => !isText(entry) || entry === "")) {
     throw invalid("categories", "must be a list of texts that are not empty", value);
   }
-  return value.length === 0 ? NO_CATEGORIES : (value as string[]);
+  return value.length === 0 ? NO_CATEGORIES : internedList(value as string[]);
 }
 
 function inquiryKind(fields: Fields): InquiryKind {

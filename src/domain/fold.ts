@@ -232,6 +232,7 @@ function publish(
   if (figures === null) throw new Error("a transition has figures");
   const { at, cause } = transition;
   publishAs(outputs, customer, walker, cause, at, { at, figures, before }, null, options);
+  walker.figures = null;
 }
 
 function publishAs(
@@ -278,6 +279,7 @@ function refold(
     memory = walking.before;
   });
   state.standing = walker.standing;
+  walker.figures = null;
   customer.continueWith(walker);
   if (walker.standing === null) {
     state.evaluatedAt = null;

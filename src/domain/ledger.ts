@@ -79,7 +79,8 @@ export class Ledger {
   readonly handlings: HandlingEntry[] = [];
   readonly surveys: SurveyEntry[] = [];
   referrals: ReferralEntry[] = [];
-  readonly attributes = new Map<string, AttributeEntry>();
+  /** null: nothing is recorded, as of most. */
+  #attributes: Map<string, AttributeEntry> | null = null;
   /** Settled occasions that are kept only as a number (S4.4). */
   readonly occasionsDropped: number;
   readonly #firstDroppedAt: number | null;
@@ -131,7 +132,7 @@ export class Ledger {
   }
 
   get canBuy(): boolean {
-    return this.attributes.get("canBuy")?.value !== "false";
+    return this.#attributes?.get("canBuy")?.value !== "false";
   }
 
   /** Lapse deadline and season at tₙ (S4.1–S4.5); null when n = 0. */
@@ -198,15 +199,16 @@ export class Ledger {
   }
 
   seeRecord(record: RegisterRecord): void {
+    const attributes = (this.#attributes ??= new Map<string, AttributeEntry>());
     for (const [name, value] of record.attributes) {
-      const known = this.attributes.get(name);
+      const known = attributes.get(name);
       if (
         known !== undefined &&
         (known.at > record.at || (known.at === record.at && known.eventId > record.eventId))
       ) {
         continue;
       }
-      this.attributes.set(name, { value, at: record.at, eventId: record.eventId });
+      attributes.set(name, { value, at: record.at, eventId: record.eventId });
     }
     this.#profile = null;
     this.#fit = -1;
@@ -282,7 +284,7 @@ export class Ledger {
   }
 
   #is(attribute: string, anyOf: readonly string[]): boolean {
-    const value = this.attributes.get(attribute)?.value;
+    const value = this.#attributes?.get(attribute)?.value;
     return value !== undefined && value !== null && anyOf.includes(value);
   }
 }

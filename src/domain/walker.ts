@@ -28,7 +28,7 @@ export interface Deadline {
 export class Walker {
   readonly window: Window;
   standing: Standing | null;
-  /** Figures of the last evaluation. */
+  /** Figures of the last transition, until it has been told; null: the last evaluation made none. */
   figures: Figures | null = null;
 
   constructor(window: Window, standing: Standing | null) {
@@ -66,7 +66,7 @@ export class Walker {
     const at = this.window.at;
     const before = this.before;
     const figures = figuresOf(this.window, before.accountSince);
-    this.figures = figures;
+    this.figures = null;
     const current = classify(figures, at, before);
     const previous = this.standing?.classification ?? null;
     const isAccount = STAGE_RANK[current.stage] >= STAGE_RANK.ACCOUNT;
@@ -75,6 +75,7 @@ export class Walker {
       if (this.standing.accountSince !== accountSince) this.standing = { ...this.standing, accountSince };
       return null;
     }
+    this.figures = figures;
     const transition: Transition = { at: instant(at), previous, current, cause: causeOf() };
     this.standing = { classification: current, since: transition.at, cause: transition.cause, accountSince };
     return transition;

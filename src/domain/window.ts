@@ -23,10 +23,11 @@ export class Window implements LedgerListener {
   /** Σ gross · milliseconds late, and Σ gross, over paid orders with terms (S3.7); exact. */
   lateProduct = 0n;
   lateWeight = 0;
-  /** Category → orders in the window that name it. */
-  #categories: Map<string, number> | null = null;
-  /** They are the original's: copied before the first one changes. Nobody moves the original while a copy looks ahead. */
-  #sharesCategories = false;
+  /** Categories that orders in the window name, and how many do. Lists, because a customer has few. */
+  #categories: string[] = NO_CATEGORIES;
+  #counts: number[] = NO_COUNTS;
+  /** They are somebody else's: copied before the first one changes. Nobody moves the original while a copy looks ahead. */
+  #sharesCategories = true;
 
   constructor(ledger: Ledger, at: number) {
     this.ledger = ledger;
@@ -35,7 +36,7 @@ export class Window implements LedgerListener {
 
   /** Distinct categories, or null when no order in the window names one (S3.5). */
   get categories(): number | null {
-    return this.#categories === null || this.#categories.size === 0 ? null : this.#categories.size;
+    return this.#categories.length === 0 ? null : this.#categories.length;
   }
 
   copy(): Window {
@@ -49,7 +50,7 @@ export class Window implements LedgerListener {
     copy.lateProduct = this.lateProduct;
     copy.lateWeight = this.lateWeight;
     copy.#categories = this.#categories;
-    copy.#sharesCategories = true;
+    copy.#counts = this.#counts;
     return copy;
   }
 
@@ -122,22 +123,34 @@ export class Window implements LedgerListener {
       }
     }
     if (order.categories.length === 0) return;
-    const counts = this.#ownCategories();
-    for (const category of distinct(order.categories)) {
-      const count = (counts.get(category) ?? 0) + sign;
-      if (count === 0) counts.delete(category);
-      else counts.set(category, count);
-    }
+    this.#ownCategories();
+    for (const category of distinct(order.categories)) this.#countCategory(category, sign);
   }
 
-  #ownCategories(): Map<string, number> {
-    if (this.#categories === null || this.#sharesCategories) {
-      this.#categories = new Map(this.#categories);
-      this.#sharesCategories = false;
+  #countCategory(category: string, sign: 1 | -1): void {
+    const index = this.#categories.indexOf(category);
+    if (index < 0) {
+      this.#categories.push(category);
+      this.#counts.push(sign);
+      return;
     }
-    return this.#categories;
+    const count = (this.#counts[index] ?? 0) + sign;
+    if (count === 0) {
+      this.#categories.splice(index, 1);
+      this.#counts.splice(index, 1);
+    } else this.#counts[index] = count;
+  }
+
+  #ownCategories(): void {
+    if (!this.#sharesCategories) return;
+    this.#categories = [...this.#categories];
+    this.#counts = [...this.#counts];
+    this.#sharesCategories = false;
   }
 }
+
+const NO_CATEGORIES: string[] = [];
+const NO_COUNTS: number[] = [];
 
 function distinct(categories: readonly string[]): Iterable<string> {
   return categories.length === 1 ? categories : new Set(categories);

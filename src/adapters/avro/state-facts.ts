@@ -7,6 +7,7 @@ import {
   type RefundFact,
 } from "../../domain/customer-state.ts";
 import { INQUIRY_KINDS } from "../../domain/events.ts";
+import { internedList, internedText } from "../../domain/interned.ts";
 import type { Instants } from "./state-instants.ts";
 import { GREATEST_TEXTS } from "./state-schema.ts";
 
@@ -98,8 +99,9 @@ function readId({ shared, start }: StoredId, factId: string): string {
 
 function readShared(shared: SharedText, texts: string[]): string {
   if (typeof shared === "string") {
-    if (texts.length < GREATEST_TEXTS) texts.push(shared);
-    return shared;
+    const text = internedText(shared);
+    if (texts.length < GREATEST_TEXTS) texts.push(text);
+    return text;
   }
   const text = texts[shared];
   if (text === undefined)
@@ -151,7 +153,8 @@ function readVersion(
     currency: extras === null || extras.currency === null ? null : readShared(extras.currency, texts),
     costMinor: stored.costMinor,
     units: stored.units,
-    categories: extras === null ? NONE : extras.categories.map((shared) => readShared(shared, texts)),
+    categories:
+      extras === null ? NONE : internedList(extras.categories.map((shared) => readShared(shared, texts))),
     dueAt: dueAt === null ? null : ((at + dueAt) as typeof at),
     referredBy: extras?.referredBy ?? null,
   };

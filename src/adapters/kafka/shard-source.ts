@@ -26,12 +26,17 @@ export interface ShardSourceOptions {
 
 export const DEFAULT_SOURCE = {
   transactionTimeoutMs: 15_000,
-  maxBufferedRecords: 5_000,
+  maxBufferedRecords: 2_000,
   sessionTimeoutMs: 10_000,
 };
 
 /** How long a fetch waits for data; also the length of an idle fetch cycle. */
 const FETCH_WAIT_MS = 100;
+/**
+ * What one fetch brings of a partition at most (a larger record comes alone). Records that wait to be folded outlive the young
+ * generation, and a MiB of small ones costs more in garbage collection than further fetches do.
+ */
+const FETCH_BYTES = 262_144;
 const ENDS_INTERVAL_MS = 250;
 
 type Handler = Parameters<ShardSource["start"]>[0];
@@ -63,7 +68,7 @@ export class KafkaShardSource implements ShardSource {
       partitionAssigners: [createStickyAssigner(() => [...this.#logs.keys()])],
       readUncommitted: false,
       maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytesPerPartition: 1_048_576,
+      maxBytesPerPartition: FETCH_BYTES,
       sessionTimeout: options.sessionTimeoutMs,
       heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
       rebalanceTimeout: 30_000,
