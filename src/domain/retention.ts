@@ -40,16 +40,17 @@ export function forgetSettled(customer: Customer, policy: Policy): boolean {
         : Math.min(newestAt + horizonMs, Math.min(oldestOrder, oldestOther) + 2 * horizonMs + SLACK_MS + 1);
     return false;
   }
-  drop(customer, policy, baseAt);
+  drop(customer, policy, baseAt, lastBought);
   return true;
 }
 
-function drop(customer: Customer, policy: Policy, baseAt: number): void {
+/** `lastBought`: the last occasion up to the base as it is known now: one that stood at the base may have been cancelled since. */
+function drop(customer: Customer, policy: Policy, baseAt: number, lastBought: number): void {
   const { state } = customer;
   const walker = walk(state, policy, baseAt, () => undefined);
   const { ledger } = walker;
   const cutAt = baseAt - policy.horizonMs;
-  const lastOccasion = ledger.occasions.at(-1)?.at ?? baseAt;
+  const lastOccasion = Math.min(ledger.occasions.at(-1)?.at ?? baseAt, lastBought);
   // Whole days go, so that no occasion loses its earliest order alone.
   const cutDay = ledger.calendar.day(lastOccasion - policy.horizonMs);
   const isOld = (at: number): boolean => ledger.calendar.day(at) < cutDay;

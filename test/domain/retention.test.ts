@@ -172,6 +172,34 @@ describe("settled facts (S2.4)", () => {
     expect(customer.state).toEqual(state);
   });
 
+  test("a purchase cancelled after the point of forgetting leaves the one before it in force", () => {
+    const facts: CustomerEvent[] = [
+      event("order", 1, START),
+      event("inquiry", 2, START + DAY),
+      event("order", 3, START + 1200 * DAY),
+      {
+        topic: "orders",
+        kind: "CANCELLED",
+        eventId: "e00004",
+        customerId: "c1",
+        occurredAt: instant(START + 1290 * DAY),
+        orderId: "o3",
+        revision: 0,
+      },
+      event("survey", 5, START + (HORIZON / DAY + 1280) * DAY, 1),
+    ];
+    const keeping = newCustomer("c1");
+    const forgetting = newCustomer("c1");
+    for (const fact of facts) {
+      expect(fold(forgetting, fact, FORGETTING)).toEqual(fold(keeping, fact, KEEPING));
+    }
+    expect(forgetting.state.inquiries).toEqual([]);
+    const end = instant(START + 3000 * DAY);
+    const [change] = advance(forgetting, end, FORGETTING);
+    expect(change?.facts.lastOccasionAt).toBe(START);
+    expect([change]).toEqual(advance(keeping, end, KEEPING).slice(0, 1));
+  });
+
   test("what lies before the point of forgetting is not invented: neither timeline nor explanation reach it", () => {
     const customer = newCustomer("c1");
     for (let n = 0; n < 240; n++) fold(customer, event("order", n, START + n * 30 * DAY), FORGETTING);
