@@ -7,10 +7,18 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/property-seed.ts"],
           include: ["test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas,lint}/**/*.test.ts"],
         },
       },
-      { test: { name: "laws", include: ["test/laws/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "laws",
+          setupFiles: ["test/property-seed.ts"],
+          include: ["test/laws/**/*.test.ts"],
+          testTimeout: 120_000,
+        },
+      },
       {
         test: {
           name: "servers",

@@ -34,18 +34,31 @@ export interface Before {
 /** Before the first instant (S7). */
 export const NOTHING_BEFORE: Before = { stage: "NONE", value: "NONE", accountSince: null };
 
-/** The classification at `at` from the figures there and the one just before it (S4, S6). */
-export function classify(figures: Figures, at: number, before: Before): Classification {
+/**
+ * The classification at `at` from the figures there and the one just before it (S4, S6).
+ * @param previous returned itself when nothing differs from it: most instants change nothing
+ */
+export function classify(
+  figures: Figures,
+  at: number,
+  before: Before,
+  previous: Classification | null = null,
+): Classification {
   const status = statusOf(figures, at);
   const stage = stageOf(figures, at, status, before);
   const value = valueOf(figures, before.value);
-  return {
-    status,
-    stage,
-    value,
-    attention: attentionOf(figures, at, status, stage, value),
-    tags: tagsOf(figures, status),
-  };
+  const attention = attentionOf(figures, at, status, stage, value);
+  const tags = tagsOf(figures, status);
+  if (
+    previous?.status === status &&
+    previous.stage === stage &&
+    previous.value === value &&
+    previous.attention === attention &&
+    sameTags(previous.tags, tags)
+  ) {
+    return previous;
+  }
+  return { status, stage, value, attention, tags };
 }
 
 /** S4. */
@@ -185,7 +198,10 @@ export function sameClassification(a: Classification, b: Classification): boolea
 }
 
 export function sameTags(a: readonly Tag[], b: readonly Tag[]): boolean {
-  return a === b || (a.length === b.length && a.every((tag, i) => tag === b[i]));
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The stage above this one, by rank; null above the highest. */

@@ -1,6 +1,7 @@
 import { DAY_MS } from "../shared/instant.ts";
 import type { Calendar } from "./calendar.ts";
 import type { Profile } from "./policy.ts";
+import { firstAfter } from "./sorted.ts";
 
 /** What the occasions up to tₙ say of the time after it (S4.1–S4.5). */
 export interface Lapse {
@@ -67,24 +68,22 @@ function allowedMs(
 
 /** First month (0…11) of the three in which at least 7 of 10 occasions fall, over two season-years or more; null: none (S4.5). */
 function seasonOf(occasions: readonly DatedOccasion[], reach: number): number | null {
-  if (occasions.length < 2) return null;
-  const months: number[] = [];
-  for (let i = occasions.length - 1; i >= 0; i--) {
-    const occasion = occasions[i];
-    if (occasion === undefined || occasion.at <= reach) break;
-    months.push(occasion.month);
-  }
+  const first = firstAfter(occasions, reach);
+  const total = occasions.length - first;
   // The same season of two years is at least ten months apart (February of one, December of the other).
-  if ((months[0] ?? 0) - (months.at(-1) ?? 0) < 10) return null;
-  const perMonth = new Array<number>(12).fill(0);
-  for (const month of months) perMonth[month % 12] = (perMonth[month % 12] ?? 0) + 1;
+  if (total < 2 || (occasions.at(-1)?.month ?? 0) - (occasions[first]?.month ?? 0) < 10) return null;
+  perMonth.fill(0);
+  for (let i = first; i < occasions.length; i++) {
+    const month = (occasions[i]?.month ?? 0) % 12;
+    perMonth[month] = (perMonth[month] ?? 0) + 1;
+  }
   let best: number | null = null;
   let bestCount = 0;
   for (let start = 0; start < 12; start++) {
     const count =
       (perMonth[start] ?? 0) + (perMonth[(start + 1) % 12] ?? 0) + (perMonth[(start + 2) % 12] ?? 0);
-    if (10 * count < 7 * months.length || count <= bestCount) continue;
-    if (isOverTwoYears(months, start)) {
+    if (10 * count < 7 * total || count <= bestCount) continue;
+    if (isOverTwoYears(occasions, first, start)) {
       best = start;
       bestCount = count;
     }
@@ -92,9 +91,13 @@ function seasonOf(occasions: readonly DatedOccasion[], reach: number): number | 
   return best;
 }
 
-function isOverTwoYears(months: readonly number[], start: number): boolean {
+/** Occasions by month of the year, for one call at a time. */
+const perMonth = new Int32Array(12);
+
+function isOverTwoYears(occasions: readonly DatedOccasion[], first: number, start: number): boolean {
   let year: number | null = null;
-  for (const month of months) {
+  for (let i = first; i < occasions.length; i++) {
+    const month = occasions[i]?.month ?? 0;
     const into = (((month - start) % 12) + 12) % 12;
     if (into > 2) continue;
     const seasonYear = month - into;

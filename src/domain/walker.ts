@@ -1,15 +1,8 @@
 import { instant } from "../shared/instant.ts";
-import {
-  classify,
-  DIVEST_AGE_MS,
-  NOTHING_BEFORE,
-  sameClassification,
-  STAGE_RANK,
-  type Before,
-} from "./classify.ts";
+import { classify, DIVEST_AGE_MS, NOTHING_BEFORE, STAGE_RANK, type Before } from "./classify.ts";
 import type { Cause, DeadlineName, EventRef, Transition } from "./change.ts";
 import type { Base, Standing } from "./customer-state.ts";
-import { figuresOf, firstInterestAfter, overdueAt, type Figures } from "./figures.ts";
+import { firstInterestAfter, overdueAt, passingFiguresOf, type Figures } from "./figures.ts";
 import { Ledger } from "./ledger.ts";
 import type { Policy } from "./policy.ts";
 import { firstAfter } from "./sorted.ts";
@@ -30,6 +23,9 @@ export class Walker {
   standing: Standing | null;
   /** Figures of the last transition, until it has been told; null: the last evaluation made none. */
   figures: Figures | null = null;
+  /** The earliest candidate so far, while `nextDeadline` looks. */
+  #nextAt = Infinity;
+  #nextName: DeadlineName = "lapse";
 
   constructor(window: Window, standing: Standing | null) {
     this.window = window;
@@ -65,17 +61,17 @@ export class Walker {
   evaluate(causeOf: () => Cause): Transition | null {
     const at = this.window.at;
     const before = this.before;
-    const figures = figuresOf(this.window, before.accountSince);
+    const figures = passingFiguresOf(this.window, before.accountSince);
     this.figures = null;
-    const current = classify(figures, at, before);
     const previous = this.standing?.classification ?? null;
+    const current = classify(figures, at, before, previous);
     const isAccount = STAGE_RANK[current.stage] >= STAGE_RANK.ACCOUNT;
     const accountSince = isAccount ? instant(before.accountSince ?? at) : null;
-    if (this.standing !== null && previous !== null && sameClassification(previous, current)) {
+    if (this.standing !== null && current === previous) {
       if (this.standing.accountSince !== accountSince) this.standing = { ...this.standing, accountSince };
       return null;
     }
-    this.figures = figures;
+    this.figures = { ...figures };
     const transition: Transition = { at: instant(at), previous, current, cause: causeOf() };
     this.standing = { classification: current, since: transition.at, cause: transition.cause, accountSince };
     return transition;
@@ -92,35 +88,34 @@ export class Walker {
     const { window, ledger } = this;
     const now = window.at;
     const profile = ledger.profile;
-    let at = Infinity;
-    let name: DeadlineName = "lapse";
-    const consider = (candidate: number, candidateName: DeadlineName): void => {
-      if (candidate > now && candidate < at) {
-        at = candidate;
-        name = candidateName;
-      }
-    };
+    this.#nextAt = Infinity;
     const lapse = ledger.lapse;
-    if (lapse !== null) consider(lapse.lapseAt, "lapse");
-    if (ledger.open.length > 0) consider(overdueAt(window, profile), "overdue");
-    consider(Math.min(window.orderExitAt, window.costExitAt), "window-365d");
+    if (lapse !== null) this.#consider(lapse.lapseAt, "lapse");
+    if (ledger.open.length > 0) this.#consider(overdueAt(window, profile), "overdue");
+    this.#consider(Math.min(window.orderExitAt, window.costExitAt), "window-365d");
     if (ledger.referrals.length > 0) {
       const first = ledger.referrals[firstAfter(ledger.referrals, now - YEAR_MS)];
-      if (first !== undefined) consider(first.at + YEAR_MS, "window-365d");
+      if (first !== undefined) this.#consider(first.at + YEAR_MS, "window-365d");
     }
     const occasion = ledger.occasions[firstAfter(ledger.occasions, now - 2 * YEAR_MS)];
-    if (occasion !== undefined) consider(occasion.at + 2 * YEAR_MS, "window-730d");
+    if (occasion !== undefined) this.#consider(occasion.at + 2 * YEAR_MS, "window-730d");
     const interestAt = firstInterestAfter(window, now - profile.interestMs);
-    if (interestAt !== null) consider(interestAt + profile.interestMs, "interest");
+    if (interestAt !== null) this.#consider(interestAt + profile.interestMs, "interest");
     if (ledger.surveys.length > 0) {
       const survey = ledger.surveys[firstAfter(ledger.surveys, now - profile.surveyMs)];
-      if (survey !== undefined) consider(survey.at + profile.surveyMs, "survey");
+      if (survey !== undefined) this.#consider(survey.at + profile.surveyMs, "survey");
     }
     const accountSince = this.standing?.accountSince ?? null;
-    if (accountSince !== null) consider(accountSince + profile.patron.tenureMs, "tenure");
+    if (accountSince !== null) this.#consider(accountSince + profile.patron.tenureMs, "tenure");
     const firstAt = ledger.firstOccasionAt;
-    if (firstAt !== null) consider(firstAt + DIVEST_AGE_MS, "divest-age");
-    return at === Infinity ? null : { at, name };
+    if (firstAt !== null) this.#consider(firstAt + DIVEST_AGE_MS, "divest-age");
+    return this.#nextAt === Infinity ? null : { at: this.#nextAt, name: this.#nextName };
+  }
+
+  #consider(at: number, name: DeadlineName): void {
+    if (at <= this.window.at || at >= this.#nextAt) return;
+    this.#nextAt = at;
+    this.#nextName = name;
   }
 }
 

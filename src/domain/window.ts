@@ -124,7 +124,12 @@ export class Window implements LedgerListener {
     }
     if (order.categories.length === 0) return;
     this.#ownCategories();
-    for (const category of distinct(order.categories)) this.#countCategory(category, sign);
+    const { categories } = order;
+    for (let i = 0; i < categories.length; i++) {
+      const category = categories[i];
+      // An order counts a category once.
+      if (category !== undefined && categories.indexOf(category) === i) this.#countCategory(category, sign);
+    }
   }
 
   #countCategory(category: string, sign: 1 | -1): void {
@@ -151,7 +156,3 @@ export class Window implements LedgerListener {
 
 const NO_CATEGORIES: string[] = [];
 const NO_COUNTS: number[] = [];
-
-function distinct(categories: readonly string[]): Iterable<string> {
-  return categories.length === 1 ? categories : new Set(categories);
-}

@@ -4,6 +4,14 @@ const SHORT_TEXT = 40;
 const GREATEST_NAMES = 4096;
 const NAMES = new Map<string, Uint8Array>();
 
+const NO_DIGIT = 255;
+/** Value of a hexadecimal digit, by its character code. */
+const HEX_DIGITS = new Uint8Array(128).fill(NO_DIGIT);
+for (let digit = 0; digit < 16; digit++) {
+  HEX_DIGITS[digit.toString(16).charCodeAt(0)] = digit;
+  HEX_DIGITS[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
 /**
  * Avro's binary encoding (https://avro.apache.org/docs/1.12.0/specification/#binary-encoding) into a buffer that is used again and
  * again: writers that know their schema go without the objects a generic writer wants. One at a time; `finish` copies out.
@@ -74,8 +82,18 @@ export class AvroSink {
   /** A UUID, as its 16 bytes. */
   uuid(value: string): void {
     if (this.#at + 16 > this.#bytes.length) this.#grow(16);
-    const written = this.#bytes.write(value.replaceAll("-", ""), this.#at, "hex");
-    if (written !== 16) throw new RangeError(`${value} is no UUID`);
+    let high = -1;
+    let at = this.#at;
+    for (let i = 0; i < value.length; i++) {
+      const digit = HEX_DIGITS[value.charCodeAt(i)] ?? NO_DIGIT;
+      if (digit === NO_DIGIT) continue;
+      if (high < 0) high = digit;
+      else {
+        this.#bytes[at++] = (high << 4) | digit;
+        high = -1;
+      }
+    }
+    if (value.length !== 36 || at - this.#at !== 16) throw new RangeError(`${value} is no UUID`);
     this.#at += 16;
   }
 
