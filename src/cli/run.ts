@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { Command } from "commander";
-import { startHttpServer, type HttpServer } from "../adapters/http/server.ts";
+import { startHttpServer } from "../adapters/http/server.ts";
 import { createLogger } from "../adapters/telemetry/logger.ts";
 import { createProcessMetrics } from "../adapters/telemetry/metrics.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
-import { startProcessorThreads } from "../app/processor-threads.ts";
+import { startProcessorThreads, type ProcessorThreads } from "../app/processor-threads.ts";
 import { readSettings, settingsHelp, type Settings } from "../app/settings.ts";
 import type { CommandContext } from "./program.ts";
 
@@ -20,30 +20,38 @@ export function runCommand(context: CommandContext): Command {
     .action(() => run(readSettings(context.env), context));
 }
 
+/** After the running commits, leaving the group and closing connections may take so long. */
+const LEAVE_MS = 15_000;
+
 async function run(settings: Settings, { env, signal }: CommandContext): Promise<void> {
   // Checked here too: mistakes are told before anything starts.
   const policy = await configuredPolicy(settings.policyFile);
   const logger = createLogger(settings.logLevel);
   const own = createProcessMetrics();
-  const threads = startProcessorThreads(settings.threads, env);
-  let http: HttpServer | null = null;
+  let threads: ProcessorThreads | null = null;
+  // First: a port that is taken is told before any shard changes hands.
+  const http = await startHttpServer({
+    host: settings.httpHost,
+    port: settings.httpPort,
+    troubles: () => threads?.troubles() ?? ["is starting"],
+    metrics: async () => {
+      const ofProcess = await own.getMetricsAsJSON();
+      return threads?.metrics(ofProcess) ?? { contentType: own.contentType, body: await own.metrics() };
+    },
+  });
   try {
-    http = await startHttpServer({
-      host: settings.httpHost,
-      port: settings.httpPort,
-      troubles: () => threads.troubles(),
-      metrics: async () => threads.metrics(await own.getMetricsAsJSON()),
-    });
     const { applicationId: application, threads: count } = settings;
     logger.info({ http: http.address, application, policy: policy.version, threads: count }, "starting");
+    threads = startProcessorThreads(count, env);
     const stopped = signal.aborted ? Promise.resolve() : once(signal, "abort");
     await Promise.race([stopped, threads.started]);
     if (!signal.aborted) logger.info({ shards: await threads.shards() }, "started");
     await Promise.race([stopped, threads.ended]);
     logger.info({}, "draining");
   } finally {
-    await threads.stop();
-    await http?.close();
+    const overdue = (await threads?.stop(settings.drainMs + LEAVE_MS)) ?? 0;
+    if (overdue > 0) logger.warn({ threads: overdue }, "did not leave in time and were ended");
+    await http.close();
   }
   logger.info({}, "stopped");
 }
