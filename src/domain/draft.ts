@@ -27,18 +27,23 @@ const CHANGE_NAMESPACE = Uint8Array.of(
   0x44,
 );
 
-/** Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). */
+/**
+ * Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). A correction's name has the id of
+ * what it corrects as well: a fact that is amended to and fro leads through the same classifications at the same instant.
+ */
 export function changeIdOf(
   customerId: string,
   cause: Cause,
   effectiveAt: Instant,
   previous: Classification | null,
   current: Classification,
+  supersedes: string | null,
 ): string {
   const ref =
     cause.ref === null || typeof cause.ref === "string" ? cause.ref : [cause.ref.topic, cause.ref.eventId];
-  const name = JSON.stringify([customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)]);
-  return nameUuid(CHANGE_NAMESPACE, name);
+  const parts: unknown[] = [customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)];
+  if (supersedes !== null) parts.push(supersedes);
+  return nameUuid(CHANGE_NAMESPACE, JSON.stringify(parts));
 }
 
 function listed(classification: Classification | null): unknown {

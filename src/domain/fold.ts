@@ -250,7 +250,7 @@ function publishAs(
   if (current === undefined) throw new Error("a customer that is published has a standing");
   const previous = state.published?.classification ?? null;
   if (previous !== null && sameClassification(previous, current)) return;
-  const changeId = changeIdOf(state.customerId, cause, effectiveAt, previous, current);
+  const changeId = changeIdOf(state.customerId, cause, effectiveAt, previous, current, supersedes);
   if (!options.quiet) {
     outputs.push(
       draftOf(state.customerId, changeId, cause, effectiveAt, previous, current, grounds, walker, supersedes),
