@@ -13,12 +13,13 @@ import type {
   CustomerWrite,
   DeadLetter,
   Offsets,
+  OutputPacking,
   ShardClock,
   SilentHistory,
   StateCodec,
 } from "./ports.ts";
 import { throughFor } from "./shard-clock.ts";
-import type { EventOutcome, Telemetry } from "./telemetry.ts";
+import type { EventOutcome, Telemetry, ToldChange } from "./telemetry.ts";
 
 /** S2.3 `future_event`: further than this after its arrival a fact is refused. */
 const FUTURE_TOLERANCE_MS = 10 * 60_000;
@@ -31,6 +32,7 @@ export interface BatchContext {
   readonly policy: Policy;
   readonly cache: CustomerCache;
   readonly codec: StateCodec;
+  readonly packing: OutputPacking;
   readonly telemetry: Telemetry;
   /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */
   now(): Instant;
@@ -54,8 +56,11 @@ export class Batch {
   readonly openedAt: number;
   readonly #context: BatchContext;
   readonly #touched = new Map<string, Customer>();
-  readonly #changes: { customerId: string; change: SegmentChange | null }[] = [];
-  readonly #segments = new Map<string, CustomerSegment | null>();
+  /** As the log packed them; so are the segments. */
+  readonly #changes: { customerId: string; change: unknown }[] = [];
+  readonly #segments = new Map<string, unknown>();
+  /** What the operators are told of each change. */
+  readonly #told: ToldChange[] = [];
   /** Folded in a silent history: their segment is made when the batch is sealed. */
   readonly #unannounced = new Set<string>();
   readonly #referrals: (ReferralUpdate & { version: number })[] = [];
@@ -169,9 +174,11 @@ export class Batch {
     this.#publish(customer, outputs, false);
   }
 
-  output(): BatchOutput {
+  output(): BatchOutput<unknown, unknown> {
     for (const customerId of this.#unannounced) {
-      if (!this.#segments.has(customerId)) this.#segments.set(customerId, this.#segmentOf(customerId));
+      if (this.#segments.has(customerId)) continue;
+      const segment = this.#segmentOf(customerId);
+      this.#segments.set(customerId, segment === null ? null : this.#context.packing.segment(segment));
     }
     this.#unannounced.clear();
     return {
@@ -206,7 +213,7 @@ export class Batch {
     for (const [topic, outcomes] of this.#counts) {
       for (const [outcome, count] of outcomes) telemetry.events(topic, outcome, count);
     }
-    for (const { change } of this.#changes) if (change !== null) telemetry.change(change);
+    for (const change of this.#told) telemetry.change(change);
     for (const { reason } of this.#deadLetters) telemetry.deadLetter(reason);
     for (const dueAt of this.#dueAts) telemetry.deadlineLateness(Math.max(0, committedAt - dueAt) / 1000);
     telemetry.batch(this.records);
@@ -254,8 +261,9 @@ export class Batch {
         continue;
       }
       const change = this.#change(draft);
-      this.#changes.push({ customerId, change });
-      this.#segments.set(customerId, {
+      const { packing } = this.#context;
+      this.#changes.push({ customerId, change: packing.change(change) });
+      const segment: CustomerSegment = {
         customerId,
         asOf: change.effectiveAt,
         classification: change.current,
@@ -263,7 +271,9 @@ export class Batch {
         next: change.next,
         seq: change.seq,
         policy: change.policy,
-      });
+      };
+      this.#segments.set(customerId, packing.segment(segment));
+      this.#told.push({ changed: change.changed, cause: change.cause, origin: change.origin });
     }
   }
 
@@ -326,7 +336,7 @@ export class Batch {
 }
 
 /** True when there is anything that a transaction must carry. */
-export function hasOutput(output: BatchOutput): boolean {
+export function hasOutput(output: BatchOutput<unknown, unknown>): boolean {
   return (
     output.changes.length > 0 ||
     output.segments.length > 0 ||

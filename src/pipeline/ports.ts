@@ -40,12 +40,15 @@ export interface DeadLetter {
   readonly message: string;
 }
 
-/** What a batch publishes, atomically with its offsets and receipt (A4). The order within each list is kept per key. */
-export interface BatchOutput {
+/**
+ * What a batch publishes, atomically with its offsets and receipt (A4). The order within each list is kept per key. `Change` and
+ * `Segment` are what the log's `packing` made of them.
+ */
+export interface BatchOutput<Change = SegmentChange, Segment = CustomerSegment> {
   /** `null` change = tombstone of an erasure on both output topics (S2.5), in its place among the customer's changes. */
-  readonly changes: readonly { readonly customerId: string; readonly change: SegmentChange | null }[];
+  readonly changes: readonly { readonly customerId: string; readonly change: Change | null }[];
   /** The latest segment of each customer that changed; null = tombstone. At most one per customer. */
-  readonly segments: readonly { readonly customerId: string; readonly segment: CustomerSegment | null }[];
+  readonly segments: readonly { readonly customerId: string; readonly segment: Segment | null }[];
   readonly referrals: readonly Referral[];
   readonly deadLetters: readonly DeadLetter[];
 }
@@ -82,8 +85,19 @@ export interface Committed {
   readonly receipt: Receipt;
 }
 
+/**
+ * Makes of an output what its log will write, at once: a change with its reasons and figures that is held until the commit grows
+ * old in the heap and costs more there than its bytes do.
+ */
+export interface OutputPacking {
+  change(change: SegmentChange): unknown;
+  segment(segment: CustomerSegment): unknown;
+}
+
 /** The log of one shard, held by one owner between `fence` and `close`. Errors are PortError. */
 export interface ShardLog {
+  /** What `commit` takes was made by it. */
+  readonly packing: OutputPacking;
   /**
    * Step 2 and 3 of *acquire*: fences every predecessor (InitProducerId) and only then reads what was committed.
    * null: nothing was ever committed for this shard under this application id. Offsets without a receipt: throws RefusedError.
@@ -104,7 +118,7 @@ export interface ShardLog {
   /** End offsets (last stable) of each topic now: the limit of a silent first start. */
   ends(): Promise<Offsets>;
   /** One transaction: outputs + offsets + receipt, all or nothing (A4 step 2). Any error: the answer is unknown, acquire again. */
-  commit(output: BatchOutput, committed: Committed): Promise<void>;
+  commit(output: BatchOutput<unknown, unknown>, committed: Committed): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -35,7 +35,7 @@ export interface Position {
 /** A batch that can't change any more, ready to be committed. */
 interface Sealed {
   readonly batch: Batch;
-  readonly output: BatchOutput;
+  readonly output: BatchOutput<unknown, unknown>;
   readonly transactional: boolean;
   readonly receipt: Receipt;
   readonly commit: StateCommit;
@@ -156,6 +156,7 @@ export class ShardSession {
       policy,
       cache: this.cache,
       codec,
+      packing: this.log.packing,
       telemetry,
       now: () => clock.now(),
       origin: options.origin,

@@ -8,13 +8,16 @@ export type ShardPhase = "acquiring" | "recovering" | "running" | "waiting" | "s
 /** What a record came to. */
 export type EventOutcome = "folded" | "dead_letter" | SkipReason;
 
+/** As much of a change as is counted. */
+export type ToldChange = Pick<SegmentChange, "changed" | "cause" | "origin">;
+
 /** What the pipeline tells its operators; never throws, never waits. Durations in seconds. */
 export interface Telemetry {
   events(topic: FactTopic, outcome: EventOutcome, count: number): void;
   lag(shard: number, topic: FactTopic, records: number): void;
   /** How long after its instant what a deadline came to was committed. */
   deadlineLateness(seconds: number): void;
-  change(change: SegmentChange): void;
+  change(change: ToldChange): void;
   deadLetter(reason: DeadLetterReason): void;
   commit(step: "transaction" | "script" | "total", seconds: number): void;
   batch(records: number): void;

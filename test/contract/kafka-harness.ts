@@ -3,7 +3,7 @@ import type { Admin, Consumer, Kafka, Producer } from "kafkajs";
 import { inject } from "vitest";
 import { createKafkaClient } from "../../src/adapters/kafka/client.ts";
 import { LogEnds } from "../../src/adapters/kafka/log-ends.ts";
-import { KafkaShardLog, type OutputEncoder } from "../../src/adapters/kafka/shard-log.ts";
+import { KafkaShardLog, packingOf, type OutputEncoder } from "../../src/adapters/kafka/shard-log.ts";
 import { ShardProducer } from "../../src/adapters/kafka/shard-producer.ts";
 import { DEFAULT_SOURCE, KafkaShardSource } from "../../src/adapters/kafka/shard-source.ts";
 import { setupTopics } from "../../src/adapters/kafka/topics.ts";
@@ -155,6 +155,7 @@ interface Parts {
 function harnessOf(parts: Parts): LogHarness {
   const { shard, producer, seen, prefix } = parts;
   let isFirst = true;
+  const packing = packingOf(ENCODER, shard);
   return {
     customerId: customerOf(shard, parts.shards),
     open() {
@@ -167,8 +168,14 @@ function harnessOf(parts: Parts): LogHarness {
       await producer.send({ topic: prefix + topic, messages });
     },
     eventIdOf: ({ value }) => Buffer.from(value ?? []).toString(),
-    change: (customerId, changeId, seq) => ({ customerId, change: changeOf(customerId, changeId, seq) }),
-    segment: (customerId, seq) => ({ customerId, segment: segmentOf(customerId, seq) }),
+    change: (customerId, changeId, seq) => ({
+      customerId,
+      change: packing.change(changeOf(customerId, changeId, seq)),
+    }),
+    segment: (customerId, seq) => ({
+      customerId,
+      segment: packing.segment(segmentOf(customerId, seq)),
+    }),
     async output(): Promise<SeenOutput> {
       for (let before = -1; before < seen.length;) {
         before = seen.length;

@@ -29,8 +29,8 @@ export interface LogHarness {
   /** The event id of a record that `append` made. */
   eventIdOf(record: SourceRecord): string;
   /** A change that this log can carry: `changeId` is told apart by it. */
-  change(customerId: string, changeId: string, seq: number): BatchOutput["changes"][number];
-  segment(customerId: string, seq: number): BatchOutput["segments"][number];
+  change(customerId: string, changeId: string, seq: number): BatchOutput<unknown, unknown>["changes"][number];
+  segment(customerId: string, seq: number): BatchOutput<unknown, unknown>["segments"][number];
   /** All that is committed on the output topics so far. */
   output(): Promise<SeenOutput>;
   close(): Promise<void>;
@@ -48,7 +48,7 @@ const RECEIPT: Receipt = {
   migrating: { to: "d".repeat(64), afterCustomerId: "ü" },
   silentBelow: { offsets: { orders: 3, referrals: 0 }, at: instant(5) },
 };
-const NOTHING: BatchOutput = { changes: [], segments: [], referrals: [], deadLetters: [] };
+const NOTHING: BatchOutput<unknown, unknown> = { changes: [], segments: [], referrals: [], deadLetters: [] };
 
 function committedAt(offset: number, seq = 1): Committed {
   return { offsets: { orders: offset }, receipt: { ...RECEIPT, seq } };

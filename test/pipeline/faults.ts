@@ -92,6 +92,7 @@ function forever(): Promise<never> {
 export function logThrough(life: Life, open: () => ShardLog): ShardLog {
   let log = open();
   return {
+    packing: log.packing,
     fence: async () => {
       const next = open();
       const committed = await life.call("fence", () => next.fence());

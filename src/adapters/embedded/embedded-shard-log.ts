@@ -1,6 +1,13 @@
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import { RefusedError, RetriableError } from "../../pipeline/errors.ts";
-import type { BatchOutput, Committed, Offsets, ShardLog, SourceRecord } from "../../pipeline/ports.ts";
+import type {
+  BatchOutput,
+  Committed,
+  Offsets,
+  OutputPacking,
+  ShardLog,
+  SourceRecord,
+} from "../../pipeline/ports.ts";
 import type { Partition } from "./partition.ts";
 
 /** A topic's buffer is filled up to so many records once it is half empty. */
@@ -21,6 +28,8 @@ const NOT_FENCED = -1;
 
 /** A handle on one shard of the embedded log, as the Kafka adapter gives one on a partition of each topic. */
 export class EmbeddedShardLog implements ShardLog {
+  /** Whoever runs the log takes outputs as they are. */
+  readonly packing: OutputPacking = { change: (change) => change, segment: (segment) => segment };
   readonly #shard: number;
   readonly #partitions: Readonly<Record<FactTopic, Partition>>;
   readonly #owner: ShardOwner;
@@ -123,9 +132,9 @@ export class EmbeddedShardLog implements ShardLog {
     return Promise.resolve(byTopic((topic) => this.#partitions[topic].end));
   }
 
-  async commit(output: BatchOutput, committed: Committed): Promise<void> {
+  async commit(output: BatchOutput<unknown, unknown>, committed: Committed): Promise<void> {
     this.#refuseIfClosed();
-    await this.#owner.commit(this.#token, output, committed);
+    await this.#owner.commit(this.#token, output as BatchOutput, committed);
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { KafkaMessage, TopicMessages } from "kafkajs";
+import type { KafkaMessage, Message, TopicMessages } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { Referral } from "../../domain/events.ts";
@@ -8,6 +8,7 @@ import type {
   Committed,
   DeadLetter,
   Offsets,
+  OutputPacking,
   Receipt,
   ShardLog,
   SourceRecord,
@@ -50,6 +51,7 @@ const RECEIPT_TOPIC: FactTopic = "orders";
 /** One shard of the Kafka log (A3, A4). */
 export class KafkaShardLog implements ShardLog {
   readonly shard: number;
+  readonly packing: OutputPacking;
   readonly #consumer: ShardConsumer;
   readonly #producer: ShardProducer;
   readonly #ends: LogEnds;
@@ -68,6 +70,7 @@ export class KafkaShardLog implements ShardLog {
     options: ShardLogOptions,
   ) {
     this.shard = shard;
+    this.packing = packingOf(encoder, shard);
     this.#consumer = consumer;
     this.#producer = producer;
     this.#ends = ends;
@@ -194,7 +197,7 @@ export class KafkaShardLog implements ShardLog {
     );
   }
 
-  async commit(output: BatchOutput, { offsets, receipt }: Committed): Promise<void> {
+  async commit(output: BatchOutput<unknown, unknown>, { offsets, receipt }: Committed): Promise<void> {
     const { groupId, prefix } = this.#options;
     const metadata = JSON.stringify(receipt);
     const topics = FACT_TOPICS.map((topic) => ({
@@ -207,7 +210,7 @@ export class KafkaShardLog implements ShardLog {
         },
       ],
     }));
-    await this.#producer.commit({ groupId, topics }, this.#records(output));
+    await this.#producer.commit({ groupId, topics }, this.#records(output as BatchOutput<Message, Message>));
   }
 
   async close(): Promise<void> {
@@ -215,7 +218,7 @@ export class KafkaShardLog implements ShardLog {
     await this.#producer.discard();
   }
 
-  #records({ changes, segments, referrals, deadLetters }: BatchOutput): TopicMessages[] {
+  #records({ changes, segments, referrals, deadLetters }: BatchOutput<Message, Message>): TopicMessages[] {
     const { prefix, shards } = this.#options;
     const records: TopicMessages[] = [];
     const add = (topic: string, messages: TopicMessages["messages"]): void => {
@@ -223,20 +226,11 @@ export class KafkaShardLog implements ShardLog {
     };
     add(
       "segment-changes",
-      changes.map(({ customerId, change }) => ({
-        key: customerId,
-        partition: this.shard,
-        value: change === null ? null : this.#encoder.change(change),
-        ...(change === null ? {} : { headers: this.#encoder.headers(change) }),
-      })),
+      changes.map(({ customerId, change }) => change ?? this.#tombstone(customerId)),
     );
     add(
       "customer-segments",
-      segments.map(({ customerId, segment }) => ({
-        key: customerId,
-        partition: this.shard,
-        value: segment === null ? null : this.#encoder.segment(segment),
-      })),
+      segments.map(({ customerId, segment }) => segment ?? this.#tombstone(customerId)),
     );
     add(
       "referrals",
@@ -251,6 +245,10 @@ export class KafkaShardLog implements ShardLog {
       deadLetters.map((deadLetter) => this.#deadLetter(deadLetter)),
     );
     return records;
+  }
+
+  #tombstone(customerId: string): Message {
+    return { key: customerId, value: null, partition: this.shard };
   }
 
   /** Key, value and headers as they came, and where they came from and why they were refused (A6). */
@@ -285,6 +283,23 @@ export class KafkaShardLog implements ShardLog {
     if (buffer === undefined) throw new Error(`no buffer for ${topic}`);
     return buffer;
   }
+}
+
+/** Outputs as messages of the shard's partition: a shard's customers are those of its partition. */
+export function packingOf(encoder: OutputEncoder, shard: number): OutputPacking {
+  return {
+    change: (change): Message => ({
+      key: change.customerId,
+      partition: shard,
+      value: encoder.change(change),
+      headers: encoder.headers(change),
+    }),
+    segment: (segment): Message => ({
+      key: segment.customerId,
+      partition: shard,
+      value: encoder.segment(segment),
+    }),
+  };
 }
 
 const NO_HEADERS: SourceRecord["headers"] = [];
