@@ -62,6 +62,24 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ["src/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          paths: [
+            {
+              name: "kafkajs",
+              allowTypeImports: true,
+              message:
+                "its slow paths are replaced before it is loaded: adapters/kafka/kafkajs.ts is the one that loads it",
+            },
+          ],
+        },
+      ],
+    },
+  },
   forbidden("pipeline", ["**/adapters/**", "**/app/**", "**/cli/**"], "pipeline knows ports only"),
   ...ADAPTERS.map((name) =>
     forbidden(

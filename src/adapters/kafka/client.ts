@@ -8,6 +8,8 @@ export interface KafkaConnection {
   readonly clientId: string;
   readonly ssl: KafkaConfig["ssl"] | null;
   readonly sasl: KafkaConfig["sasl"] | null;
+  /** Opens connections another way, such as through a proxy. */
+  readonly socketFactory?: KafkaConfig["socketFactory"];
 }
 
 /** What kafkajs says goes here: it reports as errors what is normal in a broker's first seconds (A10). */
@@ -38,6 +40,7 @@ export function createKafkaClient(connection: KafkaConnection, logger: DebugLogg
         if (label === "DEBUG") return;
         logger.debug({ kafkajs: namespace, level: label, error: log["error"] as unknown }, log.message);
       },
+    ...(connection.socketFactory === undefined ? {} : { socketFactory: connection.socketFactory }),
     ...(connection.ssl === null || connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     ...(connection.sasl === null || connection.sasl === undefined ? {} : { sasl: connection.sasl }),
   });

@@ -35,3 +35,23 @@ export function kafkaFailure(what: string, error: unknown): ClientelaError {
   }
   return new RetriableError("KAFKA_TROUBLE", `${what}: ${why}`, error);
 }
+
+/**
+ * Waits for kafkajs so long and no longer: a request that is under way when its connection breaks is now and then neither
+ * answered nor refused (2.2.4; its own request time-out ends with the connection). Whoever asked must be able to go on.
+ * @throws RetriableError after `ms`; what was asked may still happen
+ */
+export async function within<T>(ms: number, what: string, asked: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new RetriableError("KAFKA_SILENT", `${what}: no answer within ${ms / 1000} s`)),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([asked, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

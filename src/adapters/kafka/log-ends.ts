@@ -1,7 +1,9 @@
 import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
-import { kafkaFailure } from "./failures.ts";
+import { kafkaFailure, within } from "./failures.ts";
+
+const ANSWER_MS = 20_000;
 
 /** The ends of one partition as they were at an instant. */
 export interface Ends {
@@ -69,10 +71,12 @@ export class LogEnds {
     readonly topic: FactTopic;
     readonly partitions: Awaited<ReturnType<Admin["fetchTopicOffsets"]>>;
   }> {
+    const what = `asking for the ends of ${this.#prefix}${topic}`;
     try {
-      return { topic, partitions: await this.#admin.fetchTopicOffsets(this.#prefix + topic) };
+      const asked = this.#admin.fetchTopicOffsets(this.#prefix + topic);
+      return { topic, partitions: await within(ANSWER_MS, what, asked) };
     } catch (error) {
-      throw kafkaFailure(`asking for the ends of ${this.#prefix}${topic}`, error);
+      throw kafkaFailure(what, error);
     }
   }
 }

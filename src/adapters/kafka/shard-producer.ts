@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Kafka, Producer, TopicMessages, Transaction } from "kafkajs";
-import { isConcurrentTransactions, kafkaFailure } from "./failures.ts";
+import type { Kafka, Producer, TopicMessages } from "kafkajs";
+import { isConcurrentTransactions, kafkaFailure, within } from "./failures.ts";
 
 /** Offsets of one group to commit within a transaction. */
 export interface TransactionOffsets {
@@ -11,6 +11,9 @@ export interface TransactionOffsets {
   }[];
 }
 
+/** A fence waits for a transaction that a predecessor left open, at most its time-out. */
+const ANSWER_MS = 30_000;
+const FAREWELL_MS = 1_000;
 const CONCURRENT_TRIES = 200;
 const REQUEST_BYTES = 768 * 1024;
 /** Headers and framing of one record, about. */
@@ -47,9 +50,7 @@ export class ShardProducer {
     });
     this.#producer = producer;
     try {
-      await producer.connect();
-      const transaction = await withPatience(() => producer.transaction());
-      await transaction.abort();
+      await within(ANSWER_MS, `fencing ${this.#transactionalId}`, beginAndAbort(producer));
     } catch (error) {
       await this.discard();
       throw kafkaFailure(`fencing ${this.#transactionalId}`, error);
@@ -61,12 +62,8 @@ export class ShardProducer {
     const producer = this.#producer;
     if (producer === null) throw kafkaFailure(this.#transactionalId, new Error("it was never fenced"));
     try {
-      const transaction = await producer.transaction();
-      // Offsets first: a transaction begun right after the last one is refused here, where it can be tried again (A10).
-      await withPatience(() => this.#sendOffsets(transaction, offsets));
-      for (const topicMessages of requestsOf(records))
-        await transaction.sendBatch({ topicMessages, acks: -1 });
-      await transaction.commit();
+      const transacting = transact(producer, offsets, records);
+      await within(ANSWER_MS, `the transaction of ${this.#transactionalId}`, transacting);
     } catch (error) {
       // Only this one: after a new fence the id has another producer, which must not suffer from what the former left behind.
       if (this.#producer === producer) await this.discard();
@@ -77,13 +74,28 @@ export class ShardProducer {
   async discard(): Promise<void> {
     const producer = this.#producer;
     this.#producer = null;
-    // A producer that failed may fail to say goodbye too; its connection ends either way.
-    await producer?.disconnect().catch(() => undefined);
+    if (producer === null) return;
+    // A producer that failed may fail to say goodbye too, or never come to its end; nobody waits for it.
+    await within(FAREWELL_MS, "leaving", producer.disconnect()).catch(() => undefined);
   }
+}
 
-  #sendOffsets(transaction: Transaction, { groupId, topics }: TransactionOffsets): Promise<void> {
-    return transaction.sendOffsets({ consumerGroupId: groupId, topics });
-  }
+async function beginAndAbort(producer: Producer): Promise<void> {
+  await producer.connect();
+  const transaction = await withPatience(() => producer.transaction());
+  await transaction.abort();
+}
+
+async function transact(
+  producer: Producer,
+  { groupId, topics }: TransactionOffsets,
+  records: readonly TopicMessages[],
+): Promise<void> {
+  const transaction = await producer.transaction();
+  // Offsets first: a transaction begun right after the last one is refused here, where it can be tried again (A10).
+  await withPatience(() => transaction.sendOffsets({ consumerGroupId: groupId, topics }));
+  for (const topicMessages of requestsOf(records)) await transaction.sendBatch({ topicMessages, acks: -1 });
+  await transaction.commit();
 }
 
 /**

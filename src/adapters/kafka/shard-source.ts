@@ -1,9 +1,10 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { ShardSource } from "../../pipeline/ports.ts";
-import { kafkaFailure } from "./failures.ts";
+import { kafkaFailure, within } from "./failures.ts";
 import { checkKeys } from "./key-check.ts";
 import { LogEnds } from "./log-ends.ts";
+import kafkajs from "./kafkajs.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { ShardProducer } from "./shard-producer.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
@@ -37,6 +38,7 @@ const FETCH_WAIT_MS = 100;
  * generation, and a MiB of small ones costs more in garbage collection than further fetches do.
  */
 const FETCH_BYTES = 262_144;
+const ANSWER_MS = 20_000;
 const ENDS_INTERVAL_MS = 250;
 
 type Handler = Parameters<ShardSource["start"]>[0];
@@ -171,22 +173,40 @@ export class KafkaShardSource implements ShardSource {
 
   #steering(): ShardConsumer {
     const { prefix } = this.#options;
+    const consumer = this.#consumer;
     return {
-      pause: (topic, shard) => this.#consumer.pause([{ topic: prefix + topic, partitions: [shard] }]),
-      resume: (topic, shard) => this.#consumer.resume([{ topic: prefix + topic, partitions: [shard] }]),
+      pause: (topic, shard) =>
+        this.#steer(() => consumer.pause([{ topic: prefix + topic, partitions: [shard] }])),
+      resume: (topic, shard) =>
+        this.#steer(() => consumer.resume([{ topic: prefix + topic, partitions: [shard] }])),
       seek: (topic, shard, offset) =>
-        this.#consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) }),
+        this.#steer(() => consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) })),
       cycleBegunAt: () => this.#cycleBegunAt,
       committed: (shard) => this.#committed(shard),
     };
   }
 
+  /**
+   * Between a crash of the consumer and its next join kafkajs has no group to steer, and throws. Nothing is lost by not steering:
+   * with the join every shard reads on from its own position.
+   */
+  #steer(steer: () => void): void {
+    try {
+      steer();
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSNonRetriableError)) throw error;
+      this.#options.logger.debug(
+        { error: error.message },
+        "the consumer is away, steering waits for its return",
+      );
+    }
+  }
+
   async #committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> {
     try {
-      const answers = await this.#admin.fetchOffsets({
-        groupId: this.#options.applicationId,
-        topics: [...this.#topics.keys()],
-      });
+      const { applicationId: groupId } = this.#options;
+      const asked = this.#admin.fetchOffsets({ groupId, topics: [...this.#topics.keys()] });
+      const answers = await within(ANSWER_MS, "reading committed offsets", asked);
       return answers.flatMap(({ topic, partitions }) => {
         const found = partitions.find(({ partition }) => partition === shard);
         const name = this.#topics.get(topic);

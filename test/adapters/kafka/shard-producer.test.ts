@@ -139,3 +139,11 @@ describe("commit (A10)", () => {
     expect(requests.flat().every((each) => each.messages.length > 0)).toBe(true);
   });
 });
+
+test("a producer that never says goodbye does not keep its shard from being fenced anew", async () => {
+  const { producer, broker } = await fenced();
+  broker.producers[0]!.disconnect = () => new Promise(() => undefined);
+  await producer.fence();
+  expect(broker.producers).toHaveLength(2);
+  expect(broker.producers[1]!.aborted).toBe(1);
+});

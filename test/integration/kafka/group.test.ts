@@ -18,14 +18,19 @@ beforeEach(() => {
   round++;
 });
 const running = new Set<Processor>();
+/** What ended a member that should have gone on. */
+const ends: unknown[] = [];
+
 afterEach(async () => {
   await Promise.all([...running].map((member) => member.stop()));
   running.clear();
+  expect(ends.splice(0)).toEqual([]);
 });
 
 async function join(port?: number): Promise<Processor> {
   const member = world.member(port);
   running.add(member);
+  member.ended.catch((error: unknown) => ends.push(error));
   await member.start();
   return member;
 }

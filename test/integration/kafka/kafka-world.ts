@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import kafkajs, { type Admin, type Consumer, type Kafka, type Producer } from "kafkajs";
+import type { Admin, Consumer, ISocketFactory, Kafka, Producer } from "kafkajs";
 import { inject } from "vitest";
 import { createStateCodec } from "../../../src/adapters/avro/state-codec.ts";
 import { createSystemClock } from "../../../src/adapters/embedded/clock.ts";
@@ -134,15 +134,9 @@ function processorOf(kafka: Kafka, id: string, prefix: string, store: StateStore
 
 /** Brokers name themselves in their answers; this client goes through the port all the same. */
 function kafkaThrough(port: number, brokers: readonly string[], clientId: string): Kafka {
-  return new kafkajs.Kafka({
-    brokers: [...brokers],
-    clientId,
-    connectionTimeout: 1_000,
-    requestTimeout: 5_000,
-    retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 500 },
-    logLevel: kafkajs.logLevel.NOTHING,
-    socketFactory: ({ onConnect }) => connect({ host: "127.0.0.1", port }, onConnect),
-  });
+  // All brokers are reached through the proxy, whatever they say of themselves.
+  const socketFactory: ISocketFactory = ({ onConnect }) => connect({ host: "127.0.0.1", port }, onConnect);
+  return createKafkaClient({ brokers, clientId, ssl: null, sasl: null, socketFactory }, LOGGER);
 }
 
 async function append(
