@@ -6,7 +6,7 @@ import type { Customer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
 import { ClientelaError } from "../pipeline/errors.ts";
 import { instant, toIso, type Instant } from "../shared/instant.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 export interface CustomerOptions {
   readonly events?: readonly string[];

@@ -3,7 +3,7 @@ import { createLogger } from "../adapters/telemetry/logger.ts";
 import { listDeadLetters } from "../app/outputs.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { DEAD_LETTER_REASONS } from "../domain/events.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 interface Options {
   readonly reason?: string;

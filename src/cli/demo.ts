@@ -4,7 +4,7 @@ import { recordOf, startEmbedded } from "../app/compose-embedded.ts";
 import { DEMO_DEFAULTS, runDemo } from "../app/demo/run-demo.ts";
 import { UsageError } from "../pipeline/errors.ts";
 import { wholeNumber } from "./arguments.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 interface Options {
   readonly seed: number;

@@ -5,7 +5,7 @@ import type { Instant } from "../shared/instant.ts";
 import { collected, instantValue } from "./arguments.ts";
 import { lookUp, nothingKnown, type CustomerOptions } from "./customer.ts";
 import { explanationText } from "./explanation-text.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 interface Options extends CustomerOptions {
   readonly at?: Instant;

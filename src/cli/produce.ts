@@ -4,7 +4,7 @@ import { produce } from "../app/produce.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { ClientelaError } from "../pipeline/errors.ts";
 import { wholeNumber } from "./arguments.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 import { Progress } from "./progress.ts";
 
 /** Lines that could not be sent and are told one by one. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SETTINGS } from "../app/settings.ts";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
+import type { CommandContext } from "./context.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { demoCommand } from "./demo.ts";
 import { explainCommand } from "./explain.ts";
@@ -15,12 +16,6 @@ import { watchCommand } from "./watch.ts";
 
 /** Exit codes of I1. */
 export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
-
-/** What every command is given: a signal that Ctrl-C and SIGTERM raise. */
-export interface CommandContext {
-  readonly signal: AbortSignal;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
 
 export function createProgram(context: CommandContext): Command {
   const program = new Command("clientela")

@@ -7,7 +7,7 @@ import { replay, throwIfInterrupted, type Replayed } from "../app/replay.ts";
 import { UsageError } from "../pipeline/errors.ts";
 import { toIso, type Instant } from "../shared/instant.ts";
 import { instantValue } from "./arguments.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 import { Progress } from "./progress.ts";
 import { changeLine, deadLetterLine, ResultFile, segmentLine, timelineLine } from "./result-files.ts";
 

@@ -6,7 +6,7 @@ import { createProcessMetrics } from "../adapters/telemetry/metrics.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
 import { startProcessorThreads, type ProcessorThreads } from "../app/processor-threads.ts";
 import { readSettings, settingsHelp, type Settings } from "../app/settings.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 export function runCommand(context: CommandContext): Command {
   return new Command("run")

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { createLogger } from "../adapters/telemetry/logger.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { setup } from "../app/setup.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 
 const DAY_MS = 86_400_000;
 

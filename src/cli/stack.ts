@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 import { stackDown, stackStatus, stackUp } from "../app/stack/stack.ts";
 
 const DEFAULT_DIR = ".stack";

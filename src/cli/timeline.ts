@@ -5,7 +5,7 @@ import type { Cause } from "../domain/change.ts";
 import { toIso, type Instant } from "../shared/instant.ts";
 import { collected, instantValue } from "./arguments.ts";
 import { lookUp, nothingKnown, type CustomerOptions } from "./customer.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 import { timelineLine } from "./result-files.ts";
 
 interface Options extends CustomerOptions {

@@ -6,7 +6,7 @@ import { watchChanges } from "../app/outputs.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { AXES, type Axis } from "../domain/classification.ts";
-import type { CommandContext } from "./program.ts";
+import type { CommandContext } from "./context.ts";
 import { changeLine } from "./result-files.ts";
 
 interface Options {
