@@ -1,5 +1,5 @@
 import { instant, type Instant } from "../shared/instant.ts";
-import { nameUuid } from "../shared/name-uuid.ts";
+import { nameUuid, uuidBytes } from "../shared/name-uuid.ts";
 import type { Classification } from "./classification.ts";
 import type { Cause, ChangeDraft, Next } from "./change.ts";
 import type { Before } from "./classify.ts";
@@ -7,25 +7,8 @@ import { factsOf, type Figures } from "./figures.ts";
 import { changedAxes, reasonsFor } from "./reasons.ts";
 import type { Walker } from "./walker.ts";
 
-/** The name space of change ids (S8): the bytes of a fixed, arbitrary UUID, 6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44. */
-const CHANGE_NAMESPACE = Uint8Array.of(
-  0x6f,
-  0x0c,
-  0x1d,
-  0x3e,
-  0x7b,
-  0x52,
-  0x4b,
-  0x8e,
-  0x9d,
-  0x0a,
-  0x2f,
-  0x7c,
-  0x5a,
-  0x1e,
-  0x9b,
-  0x44,
-);
+/** The name space of change ids (S8): a fixed, arbitrary UUID. */
+const CHANGE_NAMESPACE = uuidBytes("6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44");
 
 /**
  * Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). A correction's name has the id of

@@ -6,9 +6,7 @@ import type { Committed, Marks, Offsets, Receipt, ShardLog } from "./ports.ts";
 import { refold } from "./refold.ts";
 import { ShardSession, type Position } from "./session.ts";
 import { compareClocks } from "./shard-clock.ts";
-
-/** How a shard was found (A4 *Acquire a shard*). */
-export type AcquirePath = "fresh" | "current" | "gap" | "rebuild";
+import type { AcquiredPath } from "./telemetry.ts";
 
 type Found =
   | { readonly path: "fresh"; readonly committed: Committed | null }
@@ -24,7 +22,7 @@ export async function acquire(
   shard: number,
   log: ShardLog,
   signal: AbortSignal,
-): Promise<{ session: ShardSession; path: AcquirePath }> {
+): Promise<{ session: ShardSession; path: AcquiredPath }> {
   const { epoch, marks, policyText } = await deps.store.acquire(shard);
   const committed = await log.fence();
   const found = compare(shard, marks, committed);

@@ -209,10 +209,12 @@ export class ShardSession {
    * folded on states of the past.
    */
   async assureRead(): Promise<void> {
-    const expected = [this.#committedSeq, this.#inFlight?.batch.seq];
+    const before = this.#committedSeq;
+    const inFlight = this.#inFlight?.batch.seq;
     const { epoch, seq } = await this.#deps.store.position(this.shard);
     // The commit in flight may have ended while the answer was on its way.
-    if (epoch === this.epoch && (expected.includes(seq ?? 0) || (seq ?? 0) === this.#committedSeq)) return;
+    const expected = [before, inFlight, this.#committedSeq];
+    if (epoch === this.epoch && expected.includes(seq ?? 0)) return;
     throw new RetriableError(
       "STATE_MOVED",
       `the state of shard ${this.shard} is at epoch ${epoch}, seq ${String(seq)}, not where this owner left it: another owner, or the store lost its last writes`,

@@ -9,6 +9,7 @@ import type { ShardLog } from "./ports.ts";
 import { repolicyAll } from "./refold.ts";
 import type { ShardSession } from "./session.ts";
 import { sweep, sweepEnd } from "./sweep.ts";
+import type { ShardPhase } from "./telemetry.ts";
 
 /** Records folded between two looks at the clock, so that one shard does not hold up the others. */
 const STEP_RECORDS = 1000;
@@ -17,7 +18,8 @@ const CAUGHT_UP_WITHIN_MS = 1000;
 /** How often lag is reported. */
 const LAG_INTERVAL_MS = 1000;
 
-export type ShardState = "acquiring" | "recovering" | "running" | "waiting" | "stopped";
+/** What a shard does while this process has it. */
+export type ShardState = Exclude<ShardPhase, "released">;
 
 /**
  * The one owner of a shard in this process (A3): acquires it, folds and commits until told to stop, and takes every trouble

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 
 /**
- * Name-based UUID, version 5 (RFC 9562 §5.5): SHA-1 of name space and name. Own code because one is made for every change: 1.1 µs
- * where the `uuid` package takes 4 (test/shared/name-uuid.test.ts holds the two equal).
+ * Name-based UUID, version 5 (RFC 9562 §5.5): SHA-1 of name space and name. Own code because one is made for every change: 0.8 µs
+ * for a name of 130 characters where the `uuid` package takes 6 (test/shared/name-uuid.test.ts holds the two equal).
  */
 export function nameUuid(namespace: Uint8Array, name: string): string {
   const bytes = Buffer.allocUnsafe(16 + Buffer.byteLength(name, "utf8"));
@@ -15,3 +15,8 @@ export function nameUuid(namespace: Uint8Array, name: string): string {
 
 /** The hexadecimal digit whose upper two bits are 10, by its lower two. */
 const VARIANTS = ["8", "9", "a", "b"] as const;
+
+/** The 16 bytes of a UUID in its usual form, as the name space of others. */
+export function uuidBytes(uuid: string): Uint8Array {
+  return Buffer.from(uuid.replaceAll("-", ""), "hex");
+}

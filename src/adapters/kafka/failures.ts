@@ -36,6 +36,9 @@ export function kafkaFailure(what: string, error: unknown): ClientelaError {
   return new RetriableError("KAFKA_TROUBLE", `${what}: ${why}`, error);
 }
 
+/** How long an administrative request may go without an answer. */
+export const ADMIN_ANSWER_MS = 20_000;
+
 /**
  * Waits for kafkajs so long and no longer: a request that is under way when its connection breaks is now and then neither
  * answered nor refused (2.2.4; its own request time-out ends with the connection). Whoever asked must be able to go on.

@@ -1,9 +1,7 @@
 import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
-import { kafkaFailure, within } from "./failures.ts";
-
-const ANSWER_MS = 20_000;
+import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
 
 /** The ends of one partition as they were at an instant. */
 export interface Ends {
@@ -74,7 +72,7 @@ export class LogEnds {
     const what = `asking for the ends of ${this.#prefix}${topic}`;
     try {
       const asked = this.#admin.fetchTopicOffsets(this.#prefix + topic);
-      return { topic, partitions: await within(ANSWER_MS, what, asked) };
+      return { topic, partitions: await within(ADMIN_ANSWER_MS, what, asked) };
     } catch (error) {
       throw kafkaFailure(what, error);
     }

@@ -18,7 +18,7 @@ type Bytes = Buffer | string;
 /**
  * A record of a batch (message format 2: https://kafka.apache.org/documentation/#record) in one buffer of its exact size.
  * kafkajs 2.2.4 makes a zeroed buffer of 512 bytes for the record and for each header, and one for each number: with the seven
- * headers of a change that costs 16 µs and 5 KB a record, this a tenth.
+ * headers of a change that costs 12 µs a record and 5 KB, this 2 µs.
  */
 export function encodeRecord({
   offsetDelta = 0,

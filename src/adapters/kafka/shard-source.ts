@@ -1,7 +1,7 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { ShardSource } from "../../pipeline/ports.ts";
-import { kafkaFailure, within } from "./failures.ts";
+import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
 import { checkKeys } from "./key-check.ts";
 import { LogEnds } from "./log-ends.ts";
 import kafkajs from "./kafkajs.ts";
@@ -38,7 +38,6 @@ const FETCH_WAIT_MS = 100;
  * generation, and a MiB of small ones costs more in garbage collection than further fetches do.
  */
 const FETCH_BYTES = 262_144;
-const ANSWER_MS = 20_000;
 const ENDS_INTERVAL_MS = 250;
 
 type Handler = Parameters<ShardSource["start"]>[0];
@@ -206,7 +205,7 @@ export class KafkaShardSource implements ShardSource {
     try {
       const { applicationId: groupId } = this.#options;
       const asked = this.#admin.fetchOffsets({ groupId, topics: [...this.#topics.keys()] });
-      const answers = await within(ANSWER_MS, "reading committed offsets", asked);
+      const answers = await within(ADMIN_ANSWER_MS, "reading committed offsets", asked);
       return answers.flatMap(({ topic, partitions }) => {
         const found = partitions.find(({ partition }) => partition === shard);
         const name = this.#topics.get(topic);
