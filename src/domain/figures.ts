@@ -31,8 +31,8 @@ function deriveInto(figures: Mutable<Figures>, window: Window, accountSince: num
   const { ledger, at } = window;
   const profile = ledger.profile;
   const { occasions } = ledger;
-  const first365 = firstAfter(occasions, at - YEAR_MS);
-  const first730 = firstAfter(occasions, at - 2 * YEAR_MS);
+  const first365 = window.firstOccasion365;
+  const first730 = window.firstOccasion730;
   const last = occasions.at(-1);
   const occasions365 = occasions.length - first365;
   const lapse = ledger.lapse;

@@ -60,6 +60,8 @@ export interface LedgerListener {
   orderRemoved(index: number, order: Contribution): void;
   handlingAdded(index: number, handling: { readonly at: number; readonly cost: number }): void;
   handlingRemoved(index: number, handling: { readonly at: number; readonly cost: number }): void;
+  /** `occasions` is not what it was from this index on; `at`: the least instant that was or is there. */
+  occasionsChanged(index: number, at: number): void;
 }
 
 /**
@@ -155,13 +157,13 @@ export class Ledger {
     const after = contributionAt(order, at, this.policy, this.calendar);
     if (before !== undefined) {
       this.orders.splice(index, 1);
-      this.#removeOccasion(before, index);
+      this.#removeOccasion(before, index, listener);
       if (before.dueAt !== null && before.lateMs === null) this.open.splice(this.open.indexOf(before), 1);
       listener.orderRemoved(index, before);
     }
     if (after !== null) {
       const inserted = insertByAt(this.orders, after);
-      this.#addOccasion(after);
+      this.#addOccasion(after, listener);
       if (after.dueAt !== null && after.lateMs === null) this.#openInvoice(after, after.dueAt);
       listener.orderAdded(inserted, after);
     }
@@ -248,19 +250,23 @@ export class Ledger {
     return -1;
   }
 
-  #addOccasion(order: Contribution): void {
+  #addOccasion(order: Contribution, listener: LedgerListener): void {
     const next = firstAfter(this.occasions, order.at);
     const before = this.occasions[next - 1];
     if (before?.day === order.day) return;
     const after = this.occasions[next];
     if (after?.day === order.day) after.at = order.at;
-    else
-      this.occasions.splice(next, 0, { at: order.at, day: order.day, month: this.calendar.month(order.at) });
+    else {
+      const added = { at: order.at, day: order.day, month: this.calendar.month(order.at) };
+      if (after === undefined) this.occasions.push(added);
+      else this.occasions.splice(next, 0, added);
+    }
+    listener.occasionsChanged(next, order.at);
     this.#lapse = null;
   }
 
   /** `index`: where the order stood; the orders of its day that follow stand there now. */
-  #removeOccasion(order: Contribution, index: number): void {
+  #removeOccasion(order: Contribution, index: number, listener: LedgerListener): void {
     const place = firstAfter(this.occasions, order.at) - 1;
     const occasion = this.occasions[place];
     if (occasion?.at !== order.at) return;
@@ -269,6 +275,7 @@ export class Ledger {
     const successor = this.orders[index];
     if (successor?.day === order.day) occasion.at = successor.at;
     else this.occasions.splice(place, 1);
+    listener.occasionsChanged(place, order.at);
     this.#lapse = null;
   }
 

@@ -97,7 +97,7 @@ export class Walker {
       const first = ledger.referrals[firstAfter(ledger.referrals, now - YEAR_MS)];
       if (first !== undefined) this.#consider(first.at + YEAR_MS, "window-365d");
     }
-    const occasion = ledger.occasions[firstAfter(ledger.occasions, now - 2 * YEAR_MS)];
+    const occasion = ledger.occasions[window.firstOccasion730];
     if (occasion !== undefined) this.#consider(occasion.at + 2 * YEAR_MS, "window-730d");
     const interestAt = firstInterestAfter(window, now - profile.interestMs);
     if (interestAt !== null) this.#consider(interestAt + profile.interestMs, "interest");

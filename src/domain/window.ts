@@ -16,6 +16,9 @@ export class Window implements LedgerListener {
   /** Index in `ledger.orders` of the first one inside the window. */
   #firstOrder = 0;
   #firstHandling = 0;
+  /** Indices in `ledger.occasions` of the first one in W(365) and in W(730). */
+  firstOccasion365 = 0;
+  firstOccasion730 = 0;
   revenue = 0;
   orderCost = 0;
   handlingCost = 0;
@@ -43,6 +46,8 @@ export class Window implements LedgerListener {
     const copy = new Window(this.ledger, this.at);
     copy.#firstOrder = this.#firstOrder;
     copy.#firstHandling = this.#firstHandling;
+    copy.firstOccasion365 = this.firstOccasion365;
+    copy.firstOccasion730 = this.firstOccasion730;
     copy.revenue = this.revenue;
     copy.orderCost = this.orderCost;
     copy.handlingCost = this.handlingCost;
@@ -58,7 +63,9 @@ export class Window implements LedgerListener {
   moveTo(at: number): void {
     this.at = at;
     const from = at - YEAR_MS;
-    const { orders, handlings } = this.ledger;
+    const { orders, handlings, occasions } = this.ledger;
+    while (isUpTo(occasions[this.firstOccasion365], from)) this.firstOccasion365++;
+    while (isUpTo(occasions[this.firstOccasion730], from - YEAR_MS)) this.firstOccasion730++;
     for (;;) {
       const order = orders[this.#firstOrder];
       if (order === undefined || order.at > from) break;
@@ -85,10 +92,13 @@ export class Window implements LedgerListener {
     return handling === undefined ? Infinity : handling.at + YEAR_MS;
   }
 
-  /** Occasions with an instant in W(ms). */
-  occasionsIn(ms: number): number {
+  occasionsChanged(index: number, at: number): void {
+    const from = this.at - YEAR_MS;
+    // An order in time makes the last occasion: nothing before it moves.
+    if (at > from && index >= this.firstOccasion365) return;
     const { occasions } = this.ledger;
-    return occasions.length - firstAfter(occasions, this.at - ms);
+    this.firstOccasion365 = firstAfter(occasions, from);
+    this.firstOccasion730 = firstAfter(occasions, from - YEAR_MS);
   }
 
   orderAdded(_index: number, order: Contribution): void {
@@ -152,6 +162,10 @@ export class Window implements LedgerListener {
     this.#counts = [...this.#counts];
     this.#sharesCategories = false;
   }
+}
+
+function isUpTo(occasion: { readonly at: number } | undefined, at: number): boolean {
+  return occasion !== undefined && occasion.at <= at;
 }
 
 const NO_CATEGORIES: string[] = [];

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { compileFunction } from "node:vm";
 import { groupByPartition } from "./message-grouping.ts";
 import { isKnownSource } from "./known-source.ts";
+import { recordBatchDecoder } from "./record-decoder.ts";
 import { encodeRecord } from "./record-encoder.ts";
 
 const require = createRequire(import.meta.url);
@@ -27,6 +28,11 @@ const SLOW_PATHS: readonly SlowPath[] = [
     file: "kafkajs/src/protocol/recordBatch/record/v0/index.js",
     sha256: "ffbc628c1f35f5de8ba798165616b1009d9af1c27ca959999a10e6e3c18f8215",
     by: () => encodeRecord,
+  },
+  {
+    file: "kafkajs/src/protocol/recordBatch/v0/decoder.js",
+    sha256: "38cae7fc865f9bc51941353e1f6e9419227a8799ba4efb437199393a4eb94819",
+    by: recordBatchDecoder,
   },
 ];
 

@@ -134,7 +134,7 @@ export class KafkaShardLog implements ShardLog {
     for (const message of messages) {
       const offset = Number(message.offset);
       if (offset >= buffer.position)
-        buffer.records.push(sourceRecord(topic, this.shard, offset, message, isAppendTime));
+        buffer.records.push(new KafkaRecord(topic, this.shard, offset, message, isAppendTime));
     }
     buffer.position = Math.max(buffer.position, next);
     buffer.disturbedAt = Date.now();
@@ -304,22 +304,44 @@ export function packingOf(encoder: OutputEncoder, shard: number): OutputPacking 
 
 const NO_HEADERS: SourceRecord["headers"] = [];
 
-function sourceRecord(
-  topic: FactTopic,
-  partition: number,
-  offset: number,
-  message: KafkaMessage,
-  isAppendTime: boolean,
-): SourceRecord {
-  return {
-    topic,
-    partition,
-    offset,
-    arrivedAt: isAppendTime ? instant(Number(message.timestamp)) : null,
-    key: message.key,
-    value: message.value,
-    headers: message.headers === undefined ? NO_HEADERS : headersOf(message.headers),
-  };
+/** Reads of the message only what is asked for: most records are looked at once, after they have waited. */
+class KafkaRecord implements SourceRecord {
+  readonly topic: FactTopic;
+  readonly partition: number;
+  readonly offset: number;
+  readonly #message: KafkaMessage;
+  readonly #isAppendTime: boolean;
+
+  constructor(
+    topic: FactTopic,
+    partition: number,
+    offset: number,
+    message: KafkaMessage,
+    isAppendTime: boolean,
+  ) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+    this.#message = message;
+    this.#isAppendTime = isAppendTime;
+  }
+
+  get arrivedAt(): Instant | null {
+    return this.#isAppendTime ? instant(Number(this.#message.timestamp)) : null;
+  }
+
+  get key(): Uint8Array | null {
+    return this.#message.key;
+  }
+
+  get value(): Uint8Array | null {
+    return this.#message.value;
+  }
+
+  get headers(): SourceRecord["headers"] {
+    const { headers } = this.#message;
+    return headers === undefined ? NO_HEADERS : headersOf(headers);
+  }
 }
 
 function headersOf(headers: NonNullable<KafkaMessage["headers"]>): SourceRecord["headers"] {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { IHeaders, Message } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { groupByPartition } from "../../../src/adapters/kafka/message-grouping.ts";
+import { recordBatchDecoder } from "../../../src/adapters/kafka/record-decoder.ts";
 import { encodeRecord } from "../../../src/adapters/kafka/record-encoder.ts";
 
 // Loaded without kafkajs.ts: these are kafkajs's own.
@@ -13,11 +14,23 @@ const originalRecord = require("kafkajs/src/protocol/recordBatch/record/v0/index
 const originalGrouping =
   require("kafkajs/src/producer/groupMessagesPerPartition.js") as typeof groupByPartition;
 
+const originalBatchPath = require.resolve("kafkajs/src/protocol/recordBatch/v0/decoder.js");
+const originalBatch = require(originalBatchPath) as ReturnType<typeof recordBatchDecoder>;
+const { RecordBatch } = require("kafkajs/src/protocol/recordBatch/v0/index.js") as {
+  RecordBatch: (batch: object) => Promise<{ buffer: Buffer }>;
+};
+const Decoder = require("kafkajs/src/protocol/decoder.js") as new (
+  bytes: Buffer,
+) => Parameters<typeof originalBatch>[0];
+
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)),
   fc.string({ unit: "grapheme", maxLength: 100 }),
 );
-const name = fc.string({ unit: "grapheme", maxLength: 20 }).filter((text) => !/^\d+$|^__proto__$/.test(text));
+// Named like something that every object has, kafkajs's own reading of a header would hold that as well.
+const name = fc
+  .string({ unit: "grapheme", maxLength: 20 })
+  .filter((text) => !/^\d+$/.test(text) && !(text in Object.prototype));
 const headers: fc.Arbitrary<IHeaders> = fc.dictionary(
   name,
   fc.oneof(bytes, fc.array(bytes, { maxLength: 3 })),
@@ -26,6 +39,28 @@ const headers: fc.Arbitrary<IHeaders> = fc.dictionary(
     noNullPrototype: true,
   },
 );
+
+/** What is read of a record, here and by kafkajs. */
+function told(record: {
+  readonly offset: unknown;
+  readonly timestamp: string;
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly headers: object;
+  readonly isControlRecord: boolean;
+  readonly batchContext: object;
+}): object {
+  const { offset, timestamp, key, value, headers, isControlRecord, batchContext } = record;
+  return {
+    offset: Number(offset),
+    timestamp,
+    key,
+    value,
+    headers: { ...headers },
+    isControlRecord,
+    batchContext,
+  };
+}
 
 describe("what is replaced in kafkajs does what it did", () => {
   test("records, byte for byte", () => {
@@ -46,6 +81,64 @@ describe("what is replaced in kafkajs does what it did", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  test("batches of records, whole, compressed, transactional, stamped by the broker, and cut short", async () => {
+    const record = fc.record(
+      {
+        key: fc.option(bytes, { nil: null }),
+        value: fc.option(bytes, { nil: null }),
+        offsetDelta: fc.nat(2 ** 30),
+        timestampDelta: fc.integer({ min: -(2 ** 45), max: 2 ** 45 }),
+        headers,
+      },
+      { requiredKeys: ["key", "value"] },
+    );
+    const batch = fc.record({
+      firstOffset: fc.oneof(fc.nat(), fc.integer({ min: 2 ** 31, max: 2 ** 52 })),
+      firstTimestamp: fc.integer({ min: 2 ** 40, max: 2 ** 41 }),
+      maxTimestamp: fc.integer({ min: 2 ** 40, max: 2 ** 41 }),
+      lastOffsetDelta: fc.nat(1000),
+      producerId: fc.nat(),
+      producerEpoch: fc.nat(1000),
+      firstSequence: fc.nat(),
+      transactional: fc.boolean(),
+      compression: fc.constantFrom(0, 1),
+      records: fc.array(record, { maxLength: 5 }),
+    });
+    const replaced = recordBatchDecoder(originalBatchPath);
+    const isAppendTime = fc.boolean();
+    await fc.assert(
+      fc.asyncProperty(batch, isAppendTime, fc.nat(), async (any, isStamped, cut) => {
+        const encoded = await RecordBatch({ ...any, records: any.records.map(originalRecord) });
+        const bytes = Buffer.from(encoded.buffer);
+        // Byte 22 is the low one of the attributes, after offset, length, epoch, magic and checksum.
+        if (isStamped) bytes[22] = (bytes[22] ?? 0) | 8;
+        const [expected, found] = [
+          await originalBatch(new Decoder(bytes)),
+          await replaced(new Decoder(bytes)),
+        ];
+        const { records: expectedRecords, ...expectedContext } = expected;
+        const { records, magicByte: _magic, ...context } = found;
+        expect(context).toEqual(expectedContext);
+        expect(records.map(told)).toEqual(expectedRecords.map(told));
+        const short = bytes.subarray(0, 12 + (cut % (bytes.length - 12)));
+        await expect(replaced(new Decoder(short))).rejects.toMatchObject({
+          name: "KafkaJSPartialMessageError",
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a record that says it is longer than its batch is no reading beyond it", async () => {
+    const { buffer } = await RecordBatch({
+      records: [originalRecord({ key: null, value: Buffer.alloc(30) })],
+    });
+    const bytes = Buffer.from(buffer);
+    // The first byte of the first record is its length.
+    bytes[61] = 0x7e;
+    await expect(recordBatchDecoder(originalBatchPath)(new Decoder(bytes))).rejects.toThrow("damaged");
   });
 
   test("large records, whose sizes take several bytes", () => {
