@@ -36,16 +36,15 @@ export function contributionAt(
   for (const refund of order.refunds) refunded += versionAt(refund.versions, at)?.amountMinor ?? 0;
   if (refunded >= version.amountMinor) return null;
   const { currency } = version;
-  const base = (amountMinor: number): number => toBase(policy, amountMinor, currency, version.at) ?? 0;
-  const gross = base(version.amountMinor);
+  const gross = toBase(policy, version.amountMinor, currency, version.at) ?? 0;
   const paidAt = order.paid[0]?.at;
   return {
     order,
     at: version.at,
     day: calendar.day(version.at),
-    net: refunded === 0 ? gross : base(version.amountMinor - refunded),
+    net: refunded === 0 ? gross : (toBase(policy, version.amountMinor - refunded, currency, version.at) ?? 0),
     gross,
-    cost: version.costMinor === 0 ? 0 : base(version.costMinor),
+    cost: version.costMinor === 0 ? 0 : (toBase(policy, version.costMinor, currency, version.at) ?? 0),
     units: version.units,
     categories: version.categories,
     dueAt: version.dueAt,

@@ -42,12 +42,11 @@ function listed(classification: Classification | null): unknown {
 export function lookAhead(walker: Walker): Next | null {
   const ahead = walker.ahead();
   for (;;) {
-    const deadline = ahead.nextDeadline();
-    if (deadline === null) return null;
-    const transition = ahead.apply(deadline);
-    if (transition !== null) {
-      return { at: instant(deadline.at), becomes: transition.current, deadline: deadline.name };
-    }
+    const at = ahead.nextDeadlineAt;
+    if (at === Infinity) return null;
+    const deadline = ahead.deadlineName;
+    const transition = ahead.applyDeadline(at);
+    if (transition !== null) return { at: instant(at), becomes: transition.current, deadline };
   }
 }
 

@@ -124,9 +124,9 @@ function standAt(customer: Customer, at: Instant, policy: Policy): Walker {
     );
   const walker = customer.walker(policy).ahead();
   for (;;) {
-    const deadline = walker.nextDeadline();
-    if (deadline === null || deadline.at > at) return finish(walker, at);
-    walker.apply(deadline);
+    const deadlineAt = walker.nextDeadlineAt;
+    if (deadlineAt > at || deadlineAt === Infinity) return finish(walker, at);
+    walker.applyDeadline(deadlineAt);
   }
 }
 

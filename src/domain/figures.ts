@@ -33,7 +33,7 @@ function deriveInto(figures: Mutable<Figures>, window: Window, accountSince: num
   const { occasions } = ledger;
   const first365 = window.firstOccasion365;
   const first730 = window.firstOccasion730;
-  const last = occasions.at(-1);
+  const lastAt = occasions.lastAt;
   const occasions365 = occasions.length - first365;
   const lapse = ledger.lapse;
   const cost = window.orderCost + window.handlingCost;
@@ -44,9 +44,9 @@ function deriveInto(figures: Mutable<Figures>, window: Window, accountSince: num
   figures.occasions365 = occasions365;
   figures.occasions730 = occasions.length - first730;
   figures.occasionsPriorYear = first365 - first730;
-  figures.span365Ms = occasions365 < 2 ? 0 : (last?.at ?? 0) - (occasions[first365]?.at ?? 0);
+  figures.span365Ms = occasions365 < 2 ? 0 : (lastAt ?? 0) - (occasions.ats[first365] ?? 0);
   figures.firstOccasionAt = firstOccasionAt === null ? null : instant(firstOccasionAt);
-  figures.lastOccasionAt = last === undefined ? null : instant(last.at);
+  figures.lastOccasionAt = lastAt === null ? null : instant(lastAt);
   figures.revenueMinor = window.revenue;
   figures.costMinor = cost;
   figures.profitMinor = window.revenue - cost;

@@ -48,8 +48,8 @@ export function nextDeadline(customer: Customer, policy: Policy): Instant | null
   if (state.evaluatedAt === null) {
     return state.erasedAt === null ? null : instant(state.erasedAt + policy.erasureMarkerMs);
   }
-  const deadline = customer.walker(policy).nextDeadline();
-  return deadline === null ? null : instant(deadline.at);
+  const at = customer.walker(policy).nextDeadlineAt;
+  return at === Infinity ? null : instant(at);
 }
 
 /** Folds the customer anew under `options.policy` (S7.3): at most one change, of cause POLICY. */
@@ -185,7 +185,7 @@ function step(
   options: FoldOptions,
 ): void {
   const { before } = walker;
-  const transition = walker.evaluate(() => ({ kind: "EVENT", ref }));
+  const transition = walker.evaluate("EVENT", ref);
   customer.state.standing = walker.standing;
   if (transition !== null) publish(outputs, customer, walker, transition, before, options);
 }
@@ -209,12 +209,12 @@ function advanceInto(
   }
   const walker = customer.walker(options.policy);
   for (;;) {
-    const deadline = walker.nextDeadline();
-    if (deadline === null || deadline.at > through) return;
+    const at = walker.nextDeadlineAt;
+    if (at > through || at === Infinity) return;
     const { before } = walker;
-    const transition = walker.apply(deadline);
+    const transition = walker.applyDeadline(at);
     state.standing = walker.standing;
-    state.evaluatedAt = instant(deadline.at);
+    state.evaluatedAt = instant(at);
     if (transition !== null) publish(outputs, customer, walker, transition, before, options);
   }
 }

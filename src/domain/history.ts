@@ -92,9 +92,9 @@ export function walk(
   }
   const advance = (until: number): void => {
     for (;;) {
-      const deadline = walker.nextDeadline();
-      if (deadline === null || deadline.at > until) return;
-      const transition = walker.apply(deadline);
+      const at = walker.nextDeadlineAt;
+      if (at > until || at === Infinity) return;
+      const transition = walker.applyDeadline(at);
       if (transition !== null) onTransition(transition, walker);
     }
   };
@@ -110,7 +110,7 @@ export function walk(
       show(walker, state, action, at);
       ref = smallestRef(ref, { topic: action.topic, eventId: action.eventId });
     }
-    const transition = walker.evaluate(() => ({ kind: "EVENT", ref }));
+    const transition = walker.evaluate("EVENT", ref);
     if (transition !== null) onTransition(transition, walker);
   }
   if (walker.standing !== null) advance(through);

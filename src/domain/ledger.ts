@@ -12,15 +12,9 @@ import type {
 import { toBase } from "./money.ts";
 import type { Policy, Profile } from "./policy.ts";
 import { lapseOf, type Lapse } from "./lapse.ts";
+import { Occasions } from "./occasions.ts";
 import { firstAfter, insertByAt } from "./sorted.ts";
 import { versionAt } from "./versions.ts";
-
-/** A day with a standing order (S3.3). */
-export interface Occasion {
-  at: number;
-  readonly day: number;
-  readonly month: number;
-}
 
 /** An inquiry that shows interest (S3.9). */
 interface InterestEntry {
@@ -72,7 +66,7 @@ export class Ledger {
   readonly policy: Policy;
   readonly calendar: Calendar;
   readonly orders: Contribution[] = [];
-  readonly occasions: Occasion[] = [];
+  readonly occasions = new Occasions();
   /** Standing, unpaid, with terms; ascending by `dueAt`. */
   readonly open: Contribution[] = [];
   /** INFORMATION, QUOTE and VISIT. */
@@ -106,18 +100,13 @@ export class Ledger {
 
   /** t₁. */
   get firstOccasionAt(): number | null {
-    return this.#firstDroppedAt ?? this.occasions[0]?.at ?? null;
+    return this.#firstDroppedAt ?? this.occasions.firstAt;
   }
 
   /** The first profile that matches (S5.3). */
   get profile(): Profile {
-    if (this.#profile === null) {
-      const match = this.policy.profiles.find((profile) => this.#matches(profile));
-      if (match === undefined) throw new Error("the last profile of a policy takes everybody");
-      this.#profile = match;
-      this.#lapse = null;
-    }
-    return this.#profile;
+    // Asked for many times with every event: what makes a closure is kept out of here.
+    return this.#profile ?? this.#matchingProfile();
   }
 
   get fit(): number {
@@ -251,31 +240,19 @@ export class Ledger {
   }
 
   #addOccasion(order: Contribution, listener: LedgerListener): void {
-    const next = firstAfter(this.occasions, order.at);
-    const before = this.occasions[next - 1];
-    if (before?.day === order.day) return;
-    const after = this.occasions[next];
-    if (after?.day === order.day) after.at = order.at;
-    else {
-      const added = { at: order.at, day: order.day, month: this.calendar.month(order.at) };
-      if (after === undefined) this.occasions.push(added);
-      else this.occasions.splice(next, 0, added);
-    }
-    listener.occasionsChanged(next, order.at);
+    const index = this.occasions.add(order.at, this.calendar);
+    if (index < 0) return;
+    listener.occasionsChanged(index, order.at);
     this.#lapse = null;
   }
 
   /** `index`: where the order stood; the orders of its day that follow stand there now. */
   #removeOccasion(order: Contribution, index: number, listener: LedgerListener): void {
-    const place = firstAfter(this.occasions, order.at) - 1;
-    const occasion = this.occasions[place];
-    if (occasion?.at !== order.at) return;
-    const previous = this.orders[index - 1];
-    if (previous?.at === order.at) return;
+    if (this.orders[index - 1]?.at === order.at) return;
     const successor = this.orders[index];
-    if (successor?.day === order.day) occasion.at = successor.at;
-    else this.occasions.splice(place, 1);
-    listener.occasionsChanged(place, order.at);
+    const changed = this.occasions.remove(order.at, successor?.day === order.day ? successor.at : null);
+    if (changed < 0) return;
+    listener.occasionsChanged(changed, order.at);
     this.#lapse = null;
   }
 
@@ -283,6 +260,14 @@ export class Ledger {
     let index = this.open.length;
     while (index > 0 && (this.open[index - 1]?.dueAt ?? 0) > dueAt) index--;
     this.open.splice(index, 0, order);
+  }
+
+  #matchingProfile(): Profile {
+    const match = this.policy.profiles.find((profile) => this.#matches(profile));
+    if (match === undefined) throw new Error("the last profile of a policy takes everybody");
+    this.#profile = match;
+    this.#lapse = null;
+    return match;
   }
 
   #matches(profile: Profile): boolean {

@@ -4,7 +4,6 @@ import type { Customer } from "./customer.ts";
 import type { CustomerState, OrderFact, RegisterRecord } from "./customer-state.ts";
 import { walk } from "./history.ts";
 import type { Policy } from "./policy.ts";
-import { firstAfter } from "./sorted.ts";
 import { versionAt } from "./versions.ts";
 
 /** Facts are dropped at most this often: it costs a re-fold of the customer. */
@@ -27,7 +26,7 @@ export function forgetSettled(customer: Customer, policy: Policy): boolean {
   // A fact at exactly newestAt − horizon may still come (S2.4): the base lies before it.
   const baseAt = newestAt - horizonMs - 1;
   const { occasions } = customer.walker(policy).ledger;
-  const lastBought = occasions[firstAfter(occasions, baseAt) - 1]?.at ?? baseAt;
+  const lastBought = occasions.ats[occasions.firstAfter(baseAt) - 1] ?? baseAt;
   const oldestOrder = oldestOrderAt(state);
   const oldestOther = oldestOtherAt(state);
   const due = baseAt - horizonMs - SLACK_MS;
@@ -50,11 +49,11 @@ function drop(customer: Customer, policy: Policy, baseAt: number, lastBought: nu
   const walker = walk(state, policy, baseAt, () => undefined);
   const { ledger } = walker;
   const cutAt = baseAt - policy.horizonMs;
-  const lastOccasion = Math.min(ledger.occasions.at(-1)?.at ?? baseAt, lastBought);
+  const lastOccasion = Math.min(ledger.occasions.lastAt ?? baseAt, lastBought);
   // Whole days go, so that no occasion loses its earliest order alone.
   const cutDay = ledger.calendar.day(lastOccasion - policy.horizonMs);
   const isOld = (at: number): boolean => ledger.calendar.day(at) < cutDay;
-  const occasionsDropped = ledger.occasionsDropped + ledger.occasions.filter(({ at }) => isOld(at)).length;
+  const occasionsDropped = ledger.occasionsDropped + ledger.occasions.ats.filter(isOld).length;
   state.base = {
     at: instant(baseAt),
     standing: walker.standing,

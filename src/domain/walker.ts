@@ -1,18 +1,12 @@
 import { instant } from "../shared/instant.ts";
 import { classify, DIVEST_AGE_MS, NOTHING_BEFORE, STAGE_RANK, type Before } from "./classify.ts";
-import type { Cause, DeadlineName, EventRef, Transition } from "./change.ts";
+import type { Cause, CauseKind, DeadlineName, EventRef, Transition } from "./change.ts";
 import type { Base, Standing } from "./customer-state.ts";
 import { firstInterestAfter, overdueAt, passingFiguresOf, type Figures } from "./figures.ts";
 import { Ledger } from "./ledger.ts";
 import type { Policy } from "./policy.ts";
 import { firstAfter } from "./sorted.ts";
 import { Window, YEAR_MS } from "./window.ts";
-
-/** An instant at which time alone may change the classification, and its name (S7). */
-export interface Deadline {
-  readonly at: number;
-  readonly name: DeadlineName;
-}
 
 /**
  * The fold over a customer's instants in event time (S7). Facts are shown to its ledger by whoever drives it; `stepTo` evaluates
@@ -23,9 +17,13 @@ export class Walker {
   standing: Standing | null;
   /** Figures of the last transition, until it has been told; null: the last evaluation made none. */
   figures: Figures | null = null;
-  /** The earliest candidate so far, while `nextDeadline` looks. */
-  #nextAt = Infinity;
-  #nextName: DeadlineName = "lapse";
+  #before: Before = NOTHING_BEFORE;
+  /** The standing that `#before` is of. */
+  #beforeOf: Standing | null = null;
+  /** The next deadline, while nothing has been evaluated since it was looked for; and the best candidate while it is. */
+  #deadlineAt = Infinity;
+  #deadlineName: DeadlineName = "lapse";
+  #isDeadlineKnown = false;
 
   constructor(window: Window, standing: Standing | null) {
     this.window = window;
@@ -46,19 +44,25 @@ export class Walker {
   }
 
   get before(): Before {
-    return beforeOf(this.standing);
+    if (this.#beforeOf !== this.standing) {
+      this.#beforeOf = this.standing;
+      this.#before = beforeOf(this.standing);
+    }
+    return this.#before;
   }
 
   /** Lets time pass to an instant whose events, if any, are about to be shown. */
   moveTo(at: number): void {
+    this.#isDeadlineKnown = false;
     this.window.moveTo(at);
   }
 
   /**
-   * Evaluates at the instant the window stands at.
+   * Evaluates at the instant the window stands at; `kind` and `ref` are the cause of what changes there.
    * @returns the transition, or null when the classification stays
    */
-  evaluate(causeOf: () => Cause): Transition | null {
+  evaluate(kind: CauseKind, ref: Cause["ref"]): Transition | null {
+    this.#isDeadlineKnown = false;
     const at = this.window.at;
     const before = this.before;
     const figures = passingFiguresOf(this.window, before.accountSince);
@@ -72,23 +76,36 @@ export class Walker {
       return null;
     }
     this.figures = { ...figures };
-    const transition: Transition = { at: instant(at), previous, current, cause: causeOf() };
+    const transition: Transition = { at: instant(at), previous, current, cause: { kind, ref } };
     this.standing = { classification: current, since: transition.at, cause: transition.cause, accountSince };
     return transition;
   }
 
-  /** Moves to a deadline and evaluates there. */
-  apply(deadline: Deadline): Transition | null {
-    this.moveTo(deadline.at);
-    return this.evaluate(() => ({ kind: "DEADLINE", ref: deadline.name }));
+  /** Moves to the next deadline, which is at this instant, and evaluates there. */
+  applyDeadline(at: number): Transition | null {
+    const name = this.deadlineName;
+    this.moveTo(at);
+    return this.evaluate("DEADLINE", name);
   }
 
-  /** The next deadline after the window's instant (S7); null: none. Of several at one instant the first of DEADLINES names it. */
-  nextDeadline(): Deadline | null {
+  /** The next deadline after the window's instant (S7): when time alone may change the classification; Infinity: none. */
+  get nextDeadlineAt(): number {
+    if (!this.#isDeadlineKnown) this.#lookForDeadline();
+    return this.#deadlineAt;
+  }
+
+  /** What the next deadline is named after; of several at one instant the first of DEADLINES. */
+  get deadlineName(): DeadlineName {
+    if (!this.#isDeadlineKnown) this.#lookForDeadline();
+    return this.#deadlineName;
+  }
+
+  #lookForDeadline(): void {
     const { window, ledger } = this;
+    this.#isDeadlineKnown = true;
     const now = window.at;
     const profile = ledger.profile;
-    this.#nextAt = Infinity;
+    this.#deadlineAt = Infinity;
     const lapse = ledger.lapse;
     if (lapse !== null) this.#consider(lapse.lapseAt, "lapse");
     if (ledger.open.length > 0) this.#consider(overdueAt(window, profile), "overdue");
@@ -97,8 +114,8 @@ export class Walker {
       const first = ledger.referrals[firstAfter(ledger.referrals, now - YEAR_MS)];
       if (first !== undefined) this.#consider(first.at + YEAR_MS, "window-365d");
     }
-    const occasion = ledger.occasions[window.firstOccasion730];
-    if (occasion !== undefined) this.#consider(occasion.at + 2 * YEAR_MS, "window-730d");
+    const occasionAt = ledger.occasions.ats[window.firstOccasion730];
+    if (occasionAt !== undefined) this.#consider(occasionAt + 2 * YEAR_MS, "window-730d");
     const interestAt = firstInterestAfter(window, now - profile.interestMs);
     if (interestAt !== null) this.#consider(interestAt + profile.interestMs, "interest");
     if (ledger.surveys.length > 0) {
@@ -109,13 +126,12 @@ export class Walker {
     if (accountSince !== null) this.#consider(accountSince + profile.patron.tenureMs, "tenure");
     const firstAt = ledger.firstOccasionAt;
     if (firstAt !== null) this.#consider(firstAt + DIVEST_AGE_MS, "divest-age");
-    return this.#nextAt === Infinity ? null : { at: this.#nextAt, name: this.#nextName };
   }
 
   #consider(at: number, name: DeadlineName): void {
-    if (at <= this.window.at || at >= this.#nextAt) return;
-    this.#nextAt = at;
-    this.#nextName = name;
+    if (at <= this.window.at || at >= this.#deadlineAt) return;
+    this.#deadlineAt = at;
+    this.#deadlineName = name;
   }
 }
 

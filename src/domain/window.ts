@@ -1,7 +1,6 @@
 import { DAY_MS } from "../shared/instant.ts";
 import type { Contribution } from "./contribution.ts";
 import type { Ledger, LedgerListener } from "./ledger.ts";
-import { firstAfter } from "./sorted.ts";
 
 export const YEAR_MS = 365 * DAY_MS;
 
@@ -63,9 +62,10 @@ export class Window implements LedgerListener {
   moveTo(at: number): void {
     this.at = at;
     const from = at - YEAR_MS;
-    const { orders, handlings, occasions } = this.ledger;
-    while (isUpTo(occasions[this.firstOccasion365], from)) this.firstOccasion365++;
-    while (isUpTo(occasions[this.firstOccasion730], from - YEAR_MS)) this.firstOccasion730++;
+    const { orders, handlings } = this.ledger;
+    const { ats } = this.ledger.occasions;
+    while ((ats[this.firstOccasion365] ?? Infinity) <= from) this.firstOccasion365++;
+    while ((ats[this.firstOccasion730] ?? Infinity) <= from - YEAR_MS) this.firstOccasion730++;
     for (;;) {
       const order = orders[this.#firstOrder];
       if (order === undefined || order.at > from) break;
@@ -97,8 +97,8 @@ export class Window implements LedgerListener {
     // An order in time makes the last occasion: nothing before it moves.
     if (at > from && index >= this.firstOccasion365) return;
     const { occasions } = this.ledger;
-    this.firstOccasion365 = firstAfter(occasions, from);
-    this.firstOccasion730 = firstAfter(occasions, from - YEAR_MS);
+    this.firstOccasion365 = occasions.firstAfter(from);
+    this.firstOccasion730 = occasions.firstAfter(from - YEAR_MS);
   }
 
   orderAdded(_index: number, order: Contribution): void {
@@ -162,10 +162,6 @@ export class Window implements LedgerListener {
     this.#counts = [...this.#counts];
     this.#sharesCategories = false;
   }
-}
-
-function isUpTo(occasion: { readonly at: number } | undefined, at: number): boolean {
-  return occasion !== undefined && occasion.at <= at;
 }
 
 const NO_CATEGORIES: string[] = [];

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { calendarOf } from "../../src/domain/calendar.ts";
 import { B2C } from "../../src/domain/default-profiles.ts";
 import { lapseOf } from "../../src/domain/lapse.ts";
+import { Occasions } from "../../src/domain/occasions.ts";
 
 const DAY = 86_400_000;
 const HORIZON = 1096 * DAY;
@@ -9,7 +10,8 @@ const UTC = calendarOf("UTC");
 
 /** D and season of occasions at these instants. */
 function lapse(instants: readonly number[], parameters: Partial<typeof B2C.lapse> = {}, n = instants.length) {
-  const occasions = instants.map((at) => ({ at, month: UTC.month(at) }));
+  const occasions = new Occasions();
+  for (const at of instants) occasions.add(at, UTC);
   return lapseOf(occasions, n, { ...B2C.lapse, ...parameters }, HORIZON, UTC);
 }
 
