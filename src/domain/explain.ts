@@ -1,5 +1,5 @@
 import { instant, type Instant } from "../shared/instant.ts";
-import type { Classification, Stage } from "./classification.ts";
+import { TAGS, type Classification, type Stage } from "./classification.ts";
 import type { Cause, Facts, Next } from "./change.ts";
 import { nextRung, STAGE_RANK, type Before } from "./classify.ts";
 import type { Customer } from "./customer.ts";
@@ -75,7 +75,7 @@ export function explain(customer: Customer, at: Instant, policy: Policy): Explan
       classification.status === "INACTIVE",
       classification.value,
     ),
-    tags: tagChecks(figures, isActive),
+    tags: Object.fromEntries(TAGS.map((tag) => [tag, tagChecks(tag, figures, isActive)])),
     facts: factsOf(figures),
     next: lookAhead(walker),
     missing: missingFor(nextRung(classification.stage), figures, at, isActive, before),

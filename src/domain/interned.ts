@@ -17,9 +17,9 @@ export function internedText(text: string): string {
 
 /** The same for a short list of such texts. It must never be changed. */
 export function internedList(list: readonly string[]): readonly string[] {
-  const key = list.length === 1 ? (list[0] ?? "") : JSON.stringify(list);
+  const key = list.length === 1 ? (list[0] ?? "") : list.join("\0");
   const known = lists.get(key);
-  if (known?.length === list.length) return known;
+  if (known?.length === list.length && known.every((text, i) => text === list[i])) return known;
   const interned = list.map(internedText);
   if (known === undefined && lists.size < GREATEST) lists.set(key, interned);
   return interned;

@@ -1,6 +1,6 @@
 import type { Reason } from "./change.ts";
 import type { Axis, Classification, Stage } from "./classification.ts";
-import { AXES, STAGES } from "./classification.ts";
+import { AXES, STAGES, TAGS } from "./classification.ts";
 import { capOf, sameTags, STAGE_RANK, type Before } from "./classify.ts";
 import type { Figures } from "./figures.ts";
 import {
@@ -110,14 +110,13 @@ function attentionReasons(current: Classification, figures: Figures, at: number)
 }
 
 function tagReasons(previous: Classification | null, current: Classification, figures: Figures): Check[] {
-  const checks = tagChecks(figures, current.status === "ACTIVE");
-  const had = new Set(previous?.tags);
-  const has = new Set(current.tags);
   const reasons: Check[] = [];
-  for (const [tag, of] of Object.entries(checks)) {
-    const isIn = has.has(tag as never);
-    if (had.has(tag as never) === isIn) continue;
-    reasons.push(...of.filter(({ holds }) => holds === isIn).map(asObserved));
+  for (const tag of TAGS) {
+    const isIn = current.tags.includes(tag);
+    if ((previous?.tags.includes(tag) ?? false) === isIn) continue;
+    for (const each of tagChecks(tag, figures, current.status === "ACTIVE")) {
+      if (each.holds === isIn) reasons.push(asObserved(each));
+    }
   }
   return reasons;
 }

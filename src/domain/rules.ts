@@ -1,5 +1,5 @@
 import { DAY_MS, instant, toIso } from "../shared/instant.ts";
-import type { Axis, Stage } from "./classification.ts";
+import type { Axis, Stage, Tag } from "./classification.ts";
 import type { Reason, ReasonValue } from "./change.ts";
 import { DIVEST_AGE_MS, isHeld, type Before } from "./classify.ts";
 import type { Figures } from "./figures.ts";
@@ -213,31 +213,32 @@ export function attentionChecks(
   return checks;
 }
 
-/** S6.5, by tag. */
-export function tagChecks(figures: Figures, isActive: boolean): Readonly<Record<string, readonly Check[]>> {
+/** S6.5: what gives a customer the tag; any of them does. CURRENT alone needs all. */
+export function tagChecks(tag: Tag, figures: Figures, isActive: boolean): readonly Check[] {
   const { survey, profileInForce } = figures;
-  const tag = (
-    rule: string,
-    observed: ReasonValue,
-    operator: Reason["operator"],
-    threshold: ReasonValue,
-    holds: boolean,
-  ): Check => check("tags", rule, observed, operator, threshold, holds);
-  return {
-    ADVOCATE: [
-      tag("ADVOCATE.survey", survey, "≥", 9, survey !== null && survey >= 9),
-      tag("ADVOCATE.referrals", figures.referrals, "≥", 1, figures.referrals >= 1),
-    ],
-    CURRENT: [
-      tag("CURRENT.active", isActive, "=", true, isActive),
-      tag("CURRENT.occasions365", figures.occasions365, "≥", 2, figures.occasions365 >= 2),
-    ],
-    DETRACTOR: [tag("DETRACTOR.survey", survey, "≤", 6, survey !== null && survey <= 6)],
-    PROMOTER: [tag("PROMOTER.survey", survey, "≥", 9, survey !== null && survey >= 9)],
-    SEASONAL: [tag("SEASONAL.seasonal", figures.seasonal, "=", true, figures.seasonal)],
-    SLOW_PAYER: [
-      tag("SLOW_PAYER.dbtDays", figures.dbtDays, ">", profileInForce.payment.slowDays, figures.isSlow),
-      tag("SLOW_PAYER.overdue", figures.overdue, "=", true, figures.overdue),
-    ],
-  };
+  switch (tag) {
+    case "ADVOCATE":
+      return [
+        check("tags", "ADVOCATE.survey", survey, "≥", 9, survey !== null && survey >= 9),
+        check("tags", "ADVOCATE.referrals", figures.referrals, "≥", 1, figures.referrals >= 1),
+      ];
+    case "CURRENT":
+      return [
+        check("tags", "CURRENT.active", isActive, "=", true, isActive),
+        check("tags", "CURRENT.occasions365", figures.occasions365, "≥", 2, figures.occasions365 >= 2),
+      ];
+    case "DETRACTOR":
+      return [check("tags", "DETRACTOR.survey", survey, "≤", 6, survey !== null && survey <= 6)];
+    case "PROMOTER":
+      return [check("tags", "PROMOTER.survey", survey, "≥", 9, survey !== null && survey >= 9)];
+    case "SEASONAL":
+      return [check("tags", "SEASONAL.seasonal", figures.seasonal, "=", true, figures.seasonal)];
+    case "SLOW_PAYER": {
+      const { slowDays } = profileInForce.payment;
+      return [
+        check("tags", "SLOW_PAYER.dbtDays", figures.dbtDays, ">", slowDays, figures.isSlow),
+        check("tags", "SLOW_PAYER.overdue", figures.overdue, "=", true, figures.overdue),
+      ];
+    }
+  }
 }

@@ -26,7 +26,9 @@ export class AvroSink {
 
   /** What was written since `begin`, as a buffer of its own. */
   finish(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#at));
+    const finished = Buffer.allocUnsafe(this.#at);
+    this.#bytes.copy(finished, 0, 0, this.#at);
+    return finished;
   }
 
   byte(value: number): void {

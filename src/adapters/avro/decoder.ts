@@ -110,12 +110,18 @@ function read(record: SourceRecord, framed: Framed, reading: Reading): Decoded {
  * U+FFFD because its writer wrote so stands in the body as it is.
  */
 function isDamaged(event: CustomerEvent, body: Buffer): boolean {
-  const isBad = (text: unknown): boolean =>
-    typeof text === "string" && text.includes(REPLACEMENT) && !body.includes(text);
-  return Object.values(event).some((value: unknown) => {
-    if (value === null || typeof value !== "object") return isBad(value);
-    return Array.isArray(value) ? value.some(isBad) : Object.entries(value).flat().some(isBad);
-  });
+  return holds(event, (text) => text.includes(REPLACEMENT) && !body.includes(text));
+}
+
+/** Whether some text in it, names of a map included, is such a one. Runs over every event: it makes no lists of their values. */
+function holds(value: unknown, isSuch: (text: string) => boolean): boolean {
+  if (typeof value === "string") return isSuch(value);
+  if (value === null || typeof value !== "object") return false;
+  if (Array.isArray(value)) return value.some((each) => holds(each, isSuch));
+  for (const name in value) {
+    if (isSuch(name) || holds((value as Record<string, unknown>)[name], isSuch)) return true;
+  }
+  return false;
 }
 
 function refused(detail: string): Decoded {
