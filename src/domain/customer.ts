@@ -51,12 +51,22 @@ export class Customer {
    * when one of them changes other than by being new.
    */
   tailMemo: unknown = null;
+  /**
+   * The same of all that is no order; dropped when an inquiry, survey, register record or referral is not what it was. An erasure
+   * and a dropping of what is settled show in the state itself, in `erasedAt` and `base`.
+   */
+  restMemo: unknown = null;
   #walker: Walker | null = null;
   readonly #orders = new FactIndex(orderIdOf);
   readonly #inquiries = new FactIndex(inquiryIdOf);
   readonly #surveys = new FactIndex(surveyIdOf);
   #changedPages: Set<number> | null = null;
   #tailOrders: number;
+
+  /** Orders on the tail page: the last of `state.orders`. */
+  get tailOrders(): number {
+    return this.#tailOrders;
+  }
 
   constructor(state: CustomerState) {
     this.state = state;

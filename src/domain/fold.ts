@@ -74,6 +74,7 @@ function foldFact(
   const walker = customer.walker(options.policy);
   const merged = mergeEvent(customer, event);
   if (merged === null) return { kind: "skip", reason: "duplicate" };
+  if (merged.of !== "orders") customer.restMemo = null;
   const at = event.occurredAt;
   state.newestAt = instant(Math.max(state.newestAt ?? -Infinity, at));
   let outputs: FoldOutput[] = [];
@@ -136,6 +137,7 @@ function foldReferral(
   const walker = customer.walker(options.policy);
   const differences = mergeReferral(state.referrals, event, state.erasedAt);
   if (differences === null) return { kind: "skip", reason: "superseded" };
+  customer.restMemo = null;
   const first = differences[0];
   if (first === undefined) return { kind: "skip", reason: "duplicate" };
   if (state.evaluatedAt !== null && first <= state.evaluatedAt) {

@@ -15,7 +15,7 @@ import type { CustomerWrite, StateCodec, StoredCustomer } from "../../pipeline/p
 import { readOrders, readOthers, type StoredOrder, type StoredOthers } from "./state-facts.ts";
 import { Instants } from "./state-instants.ts";
 import { HEAD_TYPE, PAGE_TYPE, STATE_VERSION } from "./state-schema.ts";
-import { StateWriter, type TailMemo } from "./state-writer.ts";
+import { StateWriter, type RestMemo, type TailMemo } from "./state-writer.ts";
 
 interface StoredClassification {
   readonly status: number;
@@ -36,10 +36,7 @@ interface StoredStanding {
 interface StoredHead {
   readonly firstPage: number;
   readonly tailPage: number;
-  readonly orders: readonly StoredOrder[];
   readonly others: StoredOthers | null;
-  readonly evaluatedAt: number | null;
-  readonly newestAt: number | null;
   readonly standing: StoredStanding | null;
   readonly published: {
     readonly changeId: Uint8Array;
@@ -52,6 +49,9 @@ interface StoredHead {
     readonly firstOccasionAt: number | null;
   } | null;
   readonly erasedAt: number | null;
+  readonly orders: readonly StoredOrder[];
+  readonly evaluatedAt: number | null;
+  readonly newestAt: number | null;
 }
 
 /**
@@ -68,8 +68,14 @@ const NO_CHUNKS: CustomerWrite["chunks"] = [];
 
 function encode(customer: Customer): Pick<CustomerWrite, "head" | "chunks"> {
   const { state } = customer;
-  const { head, memo } = writer.head(state, customer.tailMemo as TailMemo | null);
-  customer.tailMemo = memo;
+  const { head, tail, rest } = writer.head(
+    state,
+    customer.tailOrders,
+    customer.tailMemo as TailMemo | null,
+    customer.restMemo as RestMemo | null,
+  );
+  customer.tailMemo = tail;
+  customer.restMemo = rest;
   const pages = customer.takeChangedPages();
   if (pages.size === 0) return { head, chunks: NO_CHUNKS };
   const chunks: (readonly [number, Uint8Array | null])[] = [];
@@ -83,15 +89,15 @@ function encode(customer: Customer): Pick<CustomerWrite, "head" | "chunks"> {
 
 function decode(customerId: string, stored: StoredCustomer): CustomerState {
   const head = HEAD_TYPE.fromBuffer(unversioned(stored.head)) as StoredHead;
+  const of = new Instants();
+  const others = readOthers(head.others, of, []);
+  const standing = head.standing === null ? null : readStanding(head.standing, of);
+  const base = head.base === null ? null : readBase(head.base, of);
+  const erasedAt = of.readOptional(head.erasedAt);
   const instants = new Instants();
-  const texts: string[] = [];
-  const tail = readOrders(head.orders, head.tailPage, instants, texts);
-  const others = readOthers(head.others, instants, texts);
+  const tail = readOrders(head.orders, head.tailPage, instants, []);
   const evaluatedAt = instants.readOptional(head.evaluatedAt);
   const newestAt = instants.readOptional(head.newestAt);
-  const standing = head.standing === null ? null : readStanding(head.standing, instants);
-  const base = head.base === null ? null : readBase(head.base, instants);
-  const erasedAt = instants.readOptional(head.erasedAt);
   return {
     customerId,
     orders: head.tailPage === 0 ? tail : [...readPages(stored, head.firstPage, head.tailPage), ...tail],

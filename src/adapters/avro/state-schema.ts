@@ -1,25 +1,25 @@
 import avro from "avsc";
 
-/** First byte of every stored part. Readers know all versions that were ever written; writers write this one. */
-export const STATE_VERSION = 1;
+/** First byte of every stored part. Readers know all versions that a release has written; writers write this one. */
+export const STATE_VERSION = 2;
 
-/** Further texts of a part are not given a place: they are written out each time. */
+/** Further texts of a section are not given a place: they are written out each time. */
 export const GREATEST_TEXTS = 32;
 
 /**
- * Version 1. Instants are milliseconds since the epoch, each stored as the difference from the one before it in the part (the
- * first from 0). Ids of events share a tail with the id of their fact as often as not, so only what differs is stored. What an
+ * Instants are milliseconds since the epoch, each stored as the difference from the one before it in the section (the first from
+ * 0). A page is a section, and a head has two: what stands before its orders changes seldom, and both are kept as bytes apart. Ids of events share a tail with the id of their fact as often as not, so only what differs is stored. What an
  * ordinary fact does not have costs one byte: it stands in `extras`. Currencies and categories come again and again: the first
- * time as text, then as its place among the first GREATEST_TEXTS texts of the part.
+ * time as text, then as its place among the first GREATEST_TEXTS texts of the section.
  */
-const ID = {
+const ID_TYPE = avro.Type.forSchema({
   type: "record",
   name: "EventId",
   fields: [
     { name: "shared", type: "int" },
     { name: "start", type: "string" },
   ],
-};
+});
 
 const CLOSING = {
   type: "record",
@@ -44,7 +44,7 @@ const ORDER = {
           name: "OrderVersion",
           fields: [
             { name: "at", type: "long" },
-            { name: "eventId", type: ID },
+            { name: "eventId", type: "EventId" },
             { name: "amountMinor", type: "long" },
             { name: "costMinor", type: "long" },
             { name: "units", type: "long" },
@@ -275,16 +275,13 @@ const OTHERS = {
 };
 
 /** The head of a customer: what every event reads and writes, with the orders of the tail page. */
-export const HEAD_TYPE = avro.Type.forSchema({
+export const HEAD_TYPE = partType({
   type: "record",
   name: "Head",
   fields: [
     { name: "firstPage", type: "int" },
     { name: "tailPage", type: "int" },
-    { name: "orders", type: { type: "array", items: ORDER } },
     { name: "others", type: ["null", OTHERS] },
-    { name: "evaluatedAt", type: ["null", "long"] },
-    { name: "newestAt", type: ["null", "long"] },
     { name: "standing", type: ["null", STANDING] },
     {
       name: "published",
@@ -317,12 +314,19 @@ export const HEAD_TYPE = avro.Type.forSchema({
       ],
     },
     { name: "erasedAt", type: ["null", "long"] },
+    { name: "orders", type: { type: "array", items: ORDER } },
+    { name: "evaluatedAt", type: ["null", "long"] },
+    { name: "newestAt", type: ["null", "long"] },
   ],
 } as avro.Schema);
 
 /** A closed page of orders. */
-export const PAGE_TYPE = avro.Type.forSchema({
+export const PAGE_TYPE = partType({
   type: "record",
   name: "Page",
   fields: [{ name: "orders", type: { type: "array", items: ORDER } }],
 } as avro.Schema);
+
+function partType(schema: avro.Schema): avro.Type {
+  return avro.Type.forSchema(schema, { registry: { EventId: ID_TYPE } });
+}

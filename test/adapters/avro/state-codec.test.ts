@@ -72,6 +72,57 @@ describe("the state codec (A7)", () => {
     );
   });
 
+  test("what changes no classification is written all the same: a second referral, survey, inquiry, record", () => {
+    const base = { customerId: CUSTOMER, revision: 0 };
+    const at = (day: number) => instant(Date.UTC(2024, 5, day));
+    const twice: ((i: number) => CustomerEvent)[] = [
+      (i) => ({
+        topic: "referrals",
+        customerId: CUSTOMER,
+        referredId: `r${i}`,
+        orderId: `o${i}`,
+        version: i,
+        spans: [{ at: at(i), from: at(i), until: null }],
+      }),
+      (i) => ({
+        ...base,
+        topic: "surveys",
+        eventId: `s${i}`,
+        occurredAt: at(i),
+        surveyId: `s${i}`,
+        score: 9,
+        scaleMin: 0,
+        scaleMax: 10,
+      }),
+      (i) => ({
+        ...base,
+        topic: "inquiries",
+        eventId: `i${i}`,
+        occurredAt: at(i),
+        inquiryId: `i${i}`,
+        kind: "QUOTE",
+        handlingCostMinor: 0,
+        currency: null,
+      }),
+      (i) => ({
+        topic: "customers",
+        customerId: CUSTOMER,
+        kind: "RECORDED",
+        eventId: `r${i}`,
+        occurredAt: at(i),
+        source: "crm",
+        attributes: { note: `${i}` },
+      }),
+    ];
+    for (const event of twice) {
+      const customer = newCustomer(CUSTOMER);
+      for (const i of [1, 2]) {
+        foldEvent(customer, event(i), null, OPTIONS);
+        expect(codec.decode(CUSTOMER, store(customer))).toEqual(customer.state);
+      }
+    }
+  });
+
   test("ids of any letters come back, those that share half a surrogate pair too", () => {
     const customer = newCustomer(CUSTOMER);
     foldEvent(customer, placed(1, { orderId: "ä\u{1F600}", eventId: "\u{1F200}" }), null, OPTIONS);
