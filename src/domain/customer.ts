@@ -47,10 +47,10 @@ export class Customer {
   /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
   nothingSettledBefore = -Infinity;
   /**
-   * What a codec remembers of the orders on the tail page, so that one more need not encode all again; opaque here, and dropped
-   * when one of them changes other than by being new.
+   * What a codec remembers of the orders on the page that is or was last the tail, so that one more need not encode all again;
+   * opaque here, and dropped when one of them changes other than by being new.
    */
-  tailMemo: unknown = null;
+  tailMemo: { readonly page: number } | null = null;
   /**
    * The same of all that is no order; dropped when an inquiry, survey, register record or referral is not what it was. An erasure
    * and a dropping of what is settled show in the state itself, in `erasedAt` and `base`.
@@ -134,8 +134,8 @@ export class Customer {
     };
     this.#orders.add(state.orders, order);
     if (++this.#tailOrders === ORDERS_PER_PAGE) {
-      const full = state.tailPage++;
-      this.markChanged(full);
+      this.#changedPages ??= new Set();
+      this.#changedPages.add(state.tailPage++);
       this.#tailOrders = 0;
     }
     return order;
@@ -160,10 +160,8 @@ export class Customer {
 
   /** An order of this page is not what it was. */
   markChanged(page: number): void {
-    if (page === this.state.tailPage) {
-      this.tailMemo = null;
-      return;
-    }
+    if (page === this.tailMemo?.page) this.tailMemo = null;
+    if (page === this.state.tailPage) return;
     this.#changedPages ??= new Set();
     this.#changedPages.add(page);
   }

@@ -3,6 +3,7 @@ import { wholeNumber } from "../../src/cli/arguments.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchLive } from "./live.ts";
 import { benchReplay } from "./replay.ts";
+import { benchWork } from "./work.ts";
 
 export interface BenchSize {
   readonly events: number;
@@ -17,6 +18,10 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   replay: {
     says: "event files through the embedded composition: rate and memory",
     run: benchReplay,
+  },
+  work: {
+    says: "decode, fold and encode alone, as one thread of `run` does: CPU an event",
+    run: benchWork,
   },
   live: {
     says: "a backlog through Kafka, registry and Redis, exactly once, one processor: rate, CPU by process, Redis bytes a customer",

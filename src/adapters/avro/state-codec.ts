@@ -68,23 +68,26 @@ const NO_CHUNKS: CustomerWrite["chunks"] = [];
 
 function encode(customer: Customer): Pick<CustomerWrite, "head" | "chunks"> {
   const { state } = customer;
-  const { head, tail, rest } = writer.head(
-    state,
-    customer.tailOrders,
-    customer.tailMemo as TailMemo | null,
-    customer.restMemo as RestMemo | null,
-  );
+  const tailMemo = customer.tailMemo as TailMemo | null;
+  const chunks = encodePages(customer, tailMemo);
+  const restMemo = customer.restMemo as RestMemo | null;
+  const { head, tail, rest } = writer.head(state, customer.tailOrders, tailMemo, restMemo);
   customer.tailMemo = tail;
   customer.restMemo = rest;
+  return { head, chunks };
+}
+
+function encodePages(customer: Customer, tailMemo: TailMemo | null): CustomerWrite["chunks"] {
   const pages = customer.takeChangedPages();
-  if (pages.size === 0) return { head, chunks: NO_CHUNKS };
+  if (pages.size === 0) return NO_CHUNKS;
+  const { orders, tailPage } = customer.state;
   const chunks: (readonly [number, Uint8Array | null])[] = [];
   for (const page of pages) {
-    if (page >= state.tailPage) continue;
-    const orders = state.orders.filter((order) => order.page === page);
-    chunks.push([page, orders.length === 0 ? null : writer.page(orders)]);
+    if (page >= tailPage) continue;
+    const held = orders.filter((order) => order.page === page);
+    chunks.push([page, held.length === 0 ? null : writer.page(page, held, tailMemo)]);
   }
-  return { head, chunks };
+  return chunks;
 }
 
 function decode(customerId: string, stored: StoredCustomer): CustomerState {

@@ -50,17 +50,18 @@ export class StateWriter {
     sink.int(state.firstPage);
     sink.int(state.tailPage);
     const rest = this.#restOf(state, restMemo);
-    const tail = this.#tailOf(state, tailOrders, tailMemo?.page === state.tailPage ? tailMemo : null);
+    // Orders stand in the order of their pages, the tail last.
+    const tail = this.#ordersOf(state.tailPage, state.orders, tailOrders, tailMemo);
     this.#part.optionalInstant(state.evaluatedAt);
     this.#part.optionalInstant(state.newestAt);
     return { head: sink.finish(), tail, rest };
   }
 
-  page(orders: readonly OrderFact[]): Uint8Array {
-    const { sink } = this.#part;
+  /** A page that is no tail any more; `tailMemo` spares most of the work when it was one just now. */
+  page(page: number, orders: readonly OrderFact[], tailMemo: TailMemo | null): Uint8Array {
     this.#begin();
-    sink.list(orders, this.#orders.order);
-    return sink.finish();
+    this.#ordersOf(page, orders, orders.length, tailMemo);
+    return this.#part.sink.finish();
   }
 
   #begin(): void {
@@ -88,31 +89,30 @@ export class StateWriter {
     return { bytes: sink.latin1Since(start), standing, published, base, erasedAt };
   }
 
-  /** The orders of the tail page as one block: those of the memo as they were, then the new ones. */
-  #tailOf({ orders, tailPage }: CustomerState, count: number, memo: TailMemo | null): TailMemo {
+  /** The last `count` of the orders, those of a page, as one block: those of the memo as they were, then the new ones. */
+  #ordersOf(page: number, orders: readonly OrderFact[], count: number, memo: TailMemo | null): TailMemo {
     const part = this.#part;
     const { sink } = part;
-    const tail: TailMemo = memo ?? { page: tailPage, count: 0, items: "", last: 0, texts: [] };
-    part.last = tail.last;
-    part.texts = tail.texts;
+    const written: TailMemo = memo?.page === page ? memo : { page, count: 0, items: "", last: 0, texts: [] };
+    part.last = written.last;
+    part.texts = written.texts;
     if (count === 0) {
       sink.byte(END);
-      return tail;
+      return written;
     }
     sink.int(count);
     const start = sink.mark();
-    sink.latin1(tail.items);
-    // Orders stand in the order of their pages, the tail last.
-    for (let i = orders.length - count + tail.count; i < orders.length; i++) {
+    sink.latin1(written.items);
+    for (let i = orders.length - count + written.count; i < orders.length; i++) {
       const order = orders[i];
       if (order !== undefined) this.#orders.order(order);
     }
-    if (tail.count < count) {
-      tail.items = sink.latin1Since(start);
-      tail.count = count;
-      tail.last = part.last;
+    if (written.count < count) {
+      written.items = sink.latin1Since(start);
+      written.count = count;
+      written.last = part.last;
     }
     sink.byte(END);
-    return tail;
+    return written;
   }
 }

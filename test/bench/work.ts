@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { median } from "./conditions.ts";
+import type { BenchSize } from "./main.ts";
+import type { Work } from "./work-run.ts";
+
+const RUN = join(import.meta.dirname, "work-run.ts");
+/** As the threads of `run` have it (src/app/processor-threads.ts). */
+const YOUNG_GENERATION_MIB = 64;
+
+/**
+ * What one thread of `run` does with its records, without servers: decode, fold, encode, at the steady state, over half of the
+ * events. Short and repeatable: for looking at one's own change, not for a figure to tell others.
+ */
+export async function benchWork(
+  { events, customers, runs }: BenchSize,
+  say: (text: string) => void,
+): Promise<object> {
+  const measured: Work[] = [];
+  for (let run = 0; run < runs; run++) {
+    const child = spawn(
+      process.execPath,
+      [
+        `--max-semi-space-size=${YOUNG_GENERATION_MIB / 2}`,
+        ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? []),
+        RUN,
+        String(events),
+        String(customers),
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    const ended = once(child, "exit");
+    const out = await text(child.stdout);
+    const [code] = (await ended) as [number];
+    if (code !== 0) throw new Error(`the run ended with ${code}`);
+    const work = JSON.parse(out.slice(out.lastIndexOf("{"))) as Work;
+    say(`work, run ${run + 1}: ${JSON.stringify(work)}`);
+    measured.push(work);
+  }
+  const names = Object.keys(measured[0] ?? {}) as (keyof Work)[];
+  return Object.fromEntries(
+    names.map((name) => [name, Math.round(median(measured.map((work) => work[name])) * 100) / 100]),
+  );
+}
