@@ -32,12 +32,14 @@ export interface ProcessorOptions {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly drainMs: number;
+  readonly sessionTimeoutMs?: number;
   readonly shard?: Partial<ShardOptions>;
 }
 
 /** The processor on Kafka, Redis and the registry, started; `stop` drains it and leaves the group. */
 export interface RunningProcessor {
   readonly processor: Processor;
+  /** Drains, leaves the group and ends all connections. */
   stop(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
     await store.check();
     const source = new KafkaShardSource(kafkaClient(servers, logger), {
       ...DEFAULT_SOURCE,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SOURCE.sessionTimeoutMs,
       applicationId: servers.applicationId,
       prefix: servers.topicPrefix,
       encoder: {

@@ -17,12 +17,16 @@ const settings = readSettings((workerData as { env: Readonly<Record<string, stri
 const { telemetry, registry } = createMetrics();
 let running: RunningProcessor | null = null;
 let isStopping = false;
+let leaving: Promise<void> | null = null;
 
 port.on("message", (message: ToThread) => {
   switch (message.kind) {
-    case "stop":
+    case "drain":
       isStopping = true;
-      void stop();
+      void drain();
+      return;
+    case "leave":
+      void leave();
       return;
     case "ask":
       void answer(message.id);
@@ -39,11 +43,16 @@ async function answer(id: number): Promise<void> {
   });
 }
 
-async function stop(): Promise<void> {
+async function drain(): Promise<void> {
   // Before it is started there is nothing to drain: `start` sees that it is to stop.
   if (running === null) return;
-  await running.stop();
-  end();
+  say({ kind: "drained", abandoned: await running.processor.drain() });
+}
+
+/** May be asked for twice: by the thread that ends its start only now, and by the process that waits for it. */
+function leave(): Promise<void> {
+  leaving ??= running?.stop().then(end) ?? null;
+  return leaving ?? Promise.resolve();
 }
 
 function end(): void {
@@ -58,11 +67,13 @@ async function start(): Promise<void> {
     logger: createLogger(settings.logLevel),
     telemetry,
     drainMs: settings.drainMs,
+    sessionTimeoutMs: settings.sessionTimeoutMs,
     shard: shardOptionsOf(settings),
   });
   running = started;
   if (isStopping) {
-    await stop();
+    await drain();
+    await leave();
     return;
   }
   say({ kind: "started" });

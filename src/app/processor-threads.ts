@@ -1,16 +1,19 @@
 import { extname } from "node:path";
 import { availableMemory } from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from "prom-client";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
 
-export type ToThread = { readonly kind: "stop" } | { readonly kind: "ask"; readonly id: number };
+export type ToThread =
+  { readonly kind: "drain" } | { readonly kind: "leave" } | { readonly kind: "ask"; readonly id: number };
 
 type Metrics = MetricObjectWithValues<MetricValue<string>>[];
 
 export type FromThread =
   | { readonly kind: "started" }
   | { readonly kind: "failed"; readonly error: ThreadError }
+  | { readonly kind: "drained"; readonly abandoned: readonly number[] }
   | { readonly kind: "stopped" }
   | ({ readonly kind: "answer"; readonly id: number } & ThreadState);
 
@@ -39,15 +42,24 @@ export interface ProcessorThreads {
   /** All threads' metrics, and those given, as one Prometheus text. */
   metrics(own: Metrics): Promise<{ readonly contentType: string; readonly body: string }>;
   /**
-   * Each finishes its running commits and leaves the group. One that has not come to its end after `graceMs` is ended where it is:
-   * what it had under way is void, and its successor finds it as after a crash (A4).
-   * @returns how many had to be ended
+   * Each finishes its running commits; when all have, or `drainMs` is over, all leave the group at once, so that it shares out their
+   * shards in one go. A thread that has not come to its end `leaveMs` later is ended where it is.
    */
-  stop(graceMs: number): Promise<number>;
+  stop(drainMs: number, leaveMs: number): Promise<Stopped>;
+}
+
+/** What was given up to stop in time: void, and found by the next owner as after a crash (A4). */
+export interface Stopped {
+  /** Shards that were still busy. */
+  readonly abandoned: readonly number[];
+  /** Threads that had to be ended. */
+  readonly ended: number;
 }
 
 /** A busy thread answers between two batches; a probe must not wait longer. */
 const ANSWER_MS = 2_000;
+/** Beyond the drain time: to say goodbye to the brokers, and to be heard of a busy event loop. */
+const DRAIN_MARGIN_MS = 1_500;
 /** A thread that has stopped ends by itself, or after so long is ended. */
 const EXIT_MS = 1_000;
 /** More did not pay: a young generation that fits no cache costs more than the objects it keeps from growing old. */
@@ -60,6 +72,8 @@ interface Thread {
   readonly worker: Worker;
   readonly exited: Promise<void>;
   readonly asked: Map<number, (state: ThreadState) => void>;
+  readonly drained: Promise<readonly number[]>;
+  isStopping: boolean;
   hasExited: boolean;
 }
 
@@ -113,19 +127,37 @@ export function startProcessorThreads(
       const registry = AggregatorRegistry.aggregate([own, ...answered.map(({ metrics }) => metrics)]);
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
-    stop: async (graceMs) => {
-      for (const thread of threads) send(thread, { kind: "stop" });
-      let overdue = 0;
+    stop: async (drainMs, leaveMs) => {
+      for (const thread of threads) {
+        thread.isStopping = true;
+        send(thread, { kind: "drain" });
+      }
+      const over = new AbortController();
+      const abandoned = (
+        await Promise.all(
+          threads.map(({ drained, exited }) =>
+            Promise.race([
+              drained,
+              // One that is starting has nothing to drain, and leaves by itself as soon as it can.
+              exited.then(() => []),
+              sleep(drainMs + DRAIN_MARGIN_MS, [], { signal: over.signal }).catch(() => []),
+            ]),
+          ),
+        )
+      ).flat();
+      over.abort();
+      for (const thread of threads) send(thread, { kind: "leave" });
+      let ended = 0;
       const patience = setTimeout(() => {
         for (const { hasExited, worker } of threads) {
           if (hasExited) continue;
-          overdue++;
+          ended++;
           void worker.terminate();
         }
-      }, graceMs);
+      }, leaveMs);
       await Promise.all(threads.map(({ exited }) => exited));
       clearTimeout(patience);
-      return overdue;
+      return { abandoned, ended };
     },
   };
 }
@@ -142,13 +174,18 @@ function startThread(
     workerData: { env },
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB, maxOldGenerationSizeMb: heapMiB },
   });
+  let onDrained: (abandoned: readonly number[]) => void = () => undefined;
   const thread: Thread = {
     worker,
     asked: new Map(),
+    drained: new Promise((resolve) => (onDrained = resolve)),
+    isStopping: false,
     hasExited: false,
     exited: new Promise((resolve) => {
-      worker.once("exit", () => {
+      worker.once("exit", (code) => {
         thread.hasExited = true;
+        // Whatever ends a thread is told before this; nobody listens to a second failure.
+        if (!thread.isStopping) fail(new Error(`a processor thread ended by itself, with ${code}`));
         resolve();
       });
     }),
@@ -163,6 +200,9 @@ function startThread(
         return;
       case "answer":
         thread.asked.get(message.id)?.(message);
+        return;
+      case "drained":
+        onDrained(message.abandoned);
         return;
       case "stopped":
         // All is committed; a connection that nobody ended must not keep the process.

@@ -153,6 +153,12 @@ export const SETTINGS = {
     "Threads of this process, each a member of the group with shards of its own; auto: one a core, at most 4.",
     (value) => (value === "auto" ? Math.min(4, availableParallelism()) : whole(1, 64)(value)),
   ),
+  sessionTimeoutMs: setting(
+    "CLIENTELA_SESSION_TIMEOUT_MS",
+    "10000",
+    "How long a process may be silent before its shards go to others; brokers allow 6000 and more unless configured.",
+    whole(1_000, 1_800_000),
+  ),
   drainMs: setting(
     "CLIENTELA_DRAIN_MS",
     "10000",

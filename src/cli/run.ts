@@ -4,8 +4,9 @@ import { startHttpServer } from "../adapters/http/server.ts";
 import { createLogger } from "../adapters/telemetry/logger.ts";
 import { createProcessMetrics } from "../adapters/telemetry/metrics.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
-import { startProcessorThreads, type ProcessorThreads } from "../app/processor-threads.ts";
+import { startProcessorThreads, type ProcessorThreads, type Stopped } from "../app/processor-threads.ts";
 import { readSettings, settingsHelp, type Settings } from "../app/settings.ts";
+import { ClientelaError } from "../pipeline/errors.ts";
 import type { CommandContext } from "./context.ts";
 
 export function runCommand(context: CommandContext): Command {
@@ -21,7 +22,7 @@ export function runCommand(context: CommandContext): Command {
 }
 
 /** After the running commits, leaving the group and closing connections may take so long. */
-const LEAVE_MS = 15_000;
+const LEAVE_MS = 5_000;
 
 async function run(settings: Settings, { env, signal }: CommandContext): Promise<void> {
   // Checked here too: mistakes are told before anything starts.
@@ -29,6 +30,7 @@ async function run(settings: Settings, { env, signal }: CommandContext): Promise
   const logger = createLogger(settings.logLevel);
   const own = createProcessMetrics();
   let threads: ProcessorThreads | null = null;
+  let stopped: Stopped = { abandoned: [], ended: 0 };
   // First: a port that is taken is told before any shard changes hands.
   const http = await startHttpServer({
     host: settings.httpHost,
@@ -43,15 +45,31 @@ async function run(settings: Settings, { env, signal }: CommandContext): Promise
     const { applicationId: application, threads: count } = settings;
     logger.info({ http: http.address, application, policy: policy.version, threads: count }, "starting");
     threads = startProcessorThreads(count, env);
-    const stopped = signal.aborted ? Promise.resolve() : once(signal, "abort");
-    await Promise.race([stopped, threads.started]);
+    const told = signal.aborted ? Promise.resolve() : once(signal, "abort");
+    await Promise.race([told, threads.started]);
     if (!signal.aborted) logger.info({ shards: await threads.shards() }, "started");
-    await Promise.race([stopped, threads.ended]);
+    await Promise.race([told, threads.ended]);
     logger.info({}, "draining");
   } finally {
-    const overdue = (await threads?.stop(settings.drainMs + LEAVE_MS)) ?? 0;
-    if (overdue > 0) logger.warn({ threads: overdue }, "did not leave in time and were ended");
+    stopped = (await threads?.stop(settings.drainMs, LEAVE_MS)) ?? stopped;
     await http.close();
   }
+  throwIfGivenUp(stopped, settings.drainMs);
   logger.info({}, "stopped");
+}
+
+/** A stop that ends in time but not in order says so: whoever restarts by it should know. */
+function throwIfGivenUp({ abandoned, ended }: Stopped, drainMs: number): void {
+  if (abandoned.length === 0 && ended === 0) return;
+  const what = [
+    ...(abandoned.length === 0
+      ? []
+      : [`shards ${abandoned.join(", ")} were still busy after ${drainMs} ms (CLIENTELA_DRAIN_MS)`]),
+    ...(ended === 0 ? [] : [`${ended} thread(s) could not leave the group within ${LEAVE_MS} ms more`]),
+  ];
+  throw new ClientelaError(
+    "STOP_GIVEN_UP",
+    `${what.join("; ")}: ended all the same. Nothing is lost: the next owner recovers as after a crash`,
+    { retriable: false },
+  );
 }

@@ -288,6 +288,9 @@ function spans(fields: Fields): readonly ReferralSpan[] {
     const at = parseInstant(part["at"]);
     const from = parseInstant(part["from"]);
     if (at === null || from === null) throw invalid("spans", "must have at and from", span);
+    // What is reckoned from an instant must be one, too.
+    if (Math.abs(at) > LATEST_AT || Math.abs(from) > LATEST_AT)
+      throw invalid("spans", "must lie before the year 10000", span);
     return { at, from, until: optionalInstant(part, "until") };
   });
 }

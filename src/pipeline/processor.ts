@@ -19,6 +19,8 @@ export class Processor {
   readonly #drainMs: number;
   readonly #owned = new Map<number, Owned>();
   #fail!: (error: unknown) => void;
+  /** Shards that a stop has given up. */
+  readonly #abandoned = new Set<number>();
   #isStarted = false;
   #isStopping = false;
 
@@ -40,10 +42,19 @@ export class Processor {
     this.#isStarted = true;
   }
 
-  /** Finishes the running commits, then leaves the group. Shards still busy after the drain time are left to their successors. */
-  async stop(): Promise<void> {
+  /**
+   * Finishes the running commits and takes nothing more; the group is still held. Returns the shards that were busy after the
+   * drain time: what they had under way is left to their successors, which find it as after a crash (A4).
+   */
+  async drain(): Promise<number[]> {
     this.#isStopping = true;
     await Promise.all([...this.#owned.keys()].map((shard) => this.#release(shard)));
+    return [...this.#abandoned];
+  }
+
+  /** Drains, then leaves the group. */
+  async stop(): Promise<void> {
+    await this.drain();
     await this.#source.stop();
   }
 
@@ -51,6 +62,7 @@ export class Processor {
   troubles(): string[] {
     const troubles: string[] = [];
     if (!this.#isStarted) troubles.push("has not joined the group yet");
+    if (this.#isStopping) troubles.push("is stopping");
     for (const { shard } of this.#owned.values()) {
       if (shard.state !== "running") {
         troubles.push(
@@ -83,8 +95,18 @@ export class Processor {
     if (owned === undefined) return;
     owned.shard.stop();
     const abort = new AbortController();
-    await Promise.race([owned.ended, this.#deps.clock.sleep(this.#drainMs, abort.signal)]);
+    const isDrained = await Promise.race([
+      owned.ended.then(() => true),
+      this.#deps.clock.sleep(this.#drainMs, abort.signal).then(() => false),
+    ]);
     abort.abort();
+    if (!isDrained) {
+      if (this.#isStopping) this.#abandoned.add(number);
+      this.#deps.logger.warn(
+        { shard: number, drainMs: this.#drainMs },
+        "shard was still busy after the drain time and is left to its next owner",
+      );
+    }
     this.#owned.delete(number);
     this.#deps.telemetry.shard(number, "released");
     await owned.log.close();

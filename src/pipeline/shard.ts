@@ -71,15 +71,22 @@ export class Shard {
         try {
           this.#enter("acquiring");
           const started = performance.now();
+          const since = this.#deps.clock.now();
           const { session, path } = await acquire(this.#deps, this.shard, this.#log, this.#stop.signal);
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await this.#changePolicy(session);
           this.#enter("running");
-          await this.#work(session, () => (attempt = 0));
+          await this.#work(session, since, () => (attempt = 0));
         } catch (error) {
           if (!(error instanceof ClientelaError) || !error.retriable) throw error;
-          if (this.#isStopping()) return;
+          if (this.#isStopping()) {
+            this.#deps.logger.warn(
+              { shard: this.shard, code: error.code, error: error.message },
+              "shard was stopped amid trouble, what it had under way is left to its next owner",
+            );
+            return;
+          }
           this.#trouble = error.message;
           this.#enter("waiting");
           const waitMs = this.#backoff(attempt++);
@@ -107,23 +114,23 @@ export class Shard {
     });
   }
 
-  async #work(session: ShardSession, onProgress: () => void): Promise<void> {
+  /** `since`: before the log was asked where it ends; a topic that ended at its position then holds nobody up. */
+  async #work(session: ShardSession, since: Instant, onProgress: () => void): Promise<void> {
     const { clock, options, store } = this.#deps;
     // A silent first start takes nothing that is live before its history is behind, deadlines included (I6).
     let merge = new Merge(this.#log, this.#deps.decoder, session.silent?.offsets ?? null);
     let isHistory = session.silent !== null;
-    const startedAt = clock.now();
     let batch: Batch | null = null;
     let sealedAt = instant(0);
     let sweptTo: Instant | null = null;
-    let reportedAt = startedAt;
+    let reportedAt = clock.now();
 
     for (;;) {
       session.throwIfFailed();
       let progressed = false;
       const isFull = batch !== null && this.#isFull(batch);
       if (!this.#isStopping() && !(isFull && session.isCommitting)) {
-        const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), startedAt);
+        const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), since);
         if (merged.length > 0) {
           batch ??= session.open(false);
           await session.foldAll(batch, merged);

@@ -2,13 +2,18 @@ import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchLive } from "./live.ts";
+import { benchRecovery } from "./recovery.ts";
 import { benchReplay } from "./replay.ts";
+import { benchRollingRestart } from "./rolling-restart.ts";
 import { benchWork } from "./work.ts";
 
 export interface BenchSize {
   readonly events: number;
   readonly customers: number;
   readonly runs: number;
+  readonly instances: number;
+  /** Events a second, where the load is steady. */
+  readonly rate: number;
 }
 
 type Scenario = (size: BenchSize, say: (text: string) => void) => Promise<object>;
@@ -27,6 +32,14 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
     says: "a backlog through Kafka, registry and Redis, exactly once, one processor: rate, CPU by process, Redis bytes a customer",
     run: benchLive,
   },
+  "rolling-restart": {
+    says: "several processors under steady load, each restarted in turn: how long each shard pauses, and that nothing is lost or doubled",
+    run: benchRollingRestart,
+  },
+  recovery: {
+    says: "SIGKILL with all customers in Redis and a backlog: seconds to the first new change, by another processor and by the same one started again",
+    run: benchRecovery,
+  },
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -39,6 +52,8 @@ await new Command("bench")
   .option("--events <n>", "events", wholeNumber(1000, 100_000_000), 1_000_000)
   .option("--customers <n>", "customers", wholeNumber(1, 9_000_000), 100_000)
   .option("--runs <n>", "runs, of which the median is told", wholeNumber(1, 100), 3)
+  .option("--instances <n>", "processors, where there are several", wholeNumber(2, 20), 3)
+  .option("--rate <n>", "events a second, where the load is steady", wholeNumber(10, 1_000_000), 4_000)
   .addHelpText(
     "after",
     `\n${Object.entries(SCENARIOS)

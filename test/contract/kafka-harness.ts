@@ -14,7 +14,7 @@ import type { LogHarness, SeenOutput } from "./log-suite.ts";
 import { changeOf, segmentOf } from "./test-output.ts";
 
 const quiet = (): void => undefined;
-const LOGGER = { debug: quiet, warn: quiet };
+const LOGGER = { debug: quiet, info: quiet, warn: quiet };
 const OUTPUTS = ["segment-changes", "customer-segments", "segment-dead-letters"] as const;
 /** The reader has all that is committed when nothing more came for so long: three idle fetches. */
 const SILENCE_MS = 350;

@@ -123,3 +123,15 @@ describe("what is accepted (S2)", () => {
     expect(isFactTopic("segment-changes")).toBe(false);
   });
 });
+
+test("a referral's span beyond the calendar is refused: what is reckoned from it could not be written (S2.3)", () => {
+  const referral = { customerId: "a", referredId: "b", orderId: "o", version: 1 };
+  for (const span of [
+    { at: 0, from: Number.MAX_SAFE_INTEGER, until: null },
+    { at: -Number.MAX_SAFE_INTEGER, from: 0, until: null },
+  ]) {
+    expect(acceptEvent("referrals", { ...referral, spans: [span] })).toMatchObject({
+      reason: "invalid_field",
+    });
+  }
+});

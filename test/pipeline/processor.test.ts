@@ -41,6 +41,23 @@ async function start(
   return { processor, group, open: (shard) => world.log.open(shard) };
 }
 
+/** A log's methods, bound to it, to put others in their places. */
+function logOf(log: ShardLog): ShardLog {
+  return {
+    packing: log.packing,
+    fence: () => log.fence(),
+    seek: (offsets) => log.seek(offsets),
+    buffered: (topic) => log.buffered(topic),
+    take: (topic, count) => log.take(topic, count),
+    position: (topic) => log.position(topic),
+    caughtUp: (topic, since) => log.caughtUp(topic, since),
+    changed: (signal) => log.changed(signal),
+    ends: () => log.ends(),
+    commit: (output, committed) => log.commit(output, committed),
+    close: () => log.close(),
+  };
+}
+
 test("it runs what it is given, is ready when all of it runs, and drains what is taken away", async () => {
   const world = new World({ shards: 2 });
   const { processor, group, open } = await start(world);
@@ -97,4 +114,31 @@ test("a shard that the group hands out while the process leaves is not begun", a
   group.assigned(1, open(1));
   await stopped;
   expect(processor.shards).toEqual([]);
+});
+
+test("what is drained is said to be, and what is still busy after the drain time as well", async () => {
+  const world = new World({ shards: 2 });
+  const { processor, group, open } = await start(world);
+  const stuck: ShardLog = open(1);
+  group.assigned(0, open(0));
+  group.assigned(1, { ...logOf(stuck), commit: () => new Promise(() => undefined) });
+  await world.until(() => processor.troubles().length === 1);
+  expect(processor.troubles()).toEqual(["shard 1 is acquiring"]);
+  let abandoned: number[] | null = null;
+  void processor.drain().then((shards) => (abandoned = shards));
+  await world.breathe();
+  expect(abandoned).toBeNull();
+  world.clock.advanceBy(1000);
+  await world.until(() => abandoned !== null);
+  expect(abandoned).toEqual([1]);
+  expect(processor.troubles()).toEqual(["is stopping"]);
+  expect(processor.shards).toEqual([]);
+});
+
+test("in time, nothing is given up", async () => {
+  const world = new World();
+  const { processor, group, open } = await start(world);
+  group.assigned(0, open(0));
+  await world.until(() => processor.troubles().length === 0);
+  expect(await processor.drain()).toEqual([]);
 });

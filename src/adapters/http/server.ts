@@ -19,6 +19,8 @@ export interface HttpServer {
 export async function startHttpServer(options: HttpOptions): Promise<HttpServer> {
   const server = fastify({
     logger: false,
+    // A connection on which nobody asks anything would hold up the stop.
+    forceCloseConnections: true,
     // What is no request at all never reaches a handler.
     frameworkErrors: (error, _request, reply) => void sendError(error, reply),
   });

@@ -2,6 +2,7 @@ import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
 import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
+import { Rounds } from "./rounds.ts";
 
 /** The ends of one partition as they were at an instant. */
 export interface Ends {
@@ -22,6 +23,7 @@ export class LogEnds {
   readonly #intervalMs: number;
   readonly #onRound: () => void;
   readonly #ends = new Map<string, Ends>();
+  readonly #rounds = new Rounds(() => this.#askAll());
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
 
@@ -53,8 +55,14 @@ export class LogEnds {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /** Asks now. Throws RetriableError when a broker can't be asked, or leads a partition no more (or not yet). */
-  async refresh(): Promise<void> {
+  /**
+   * Asks now, for all shards at once. Throws RetriableError when a broker can't be asked, or leads a partition no more (or not yet).
+   */
+  refresh(): Promise<void> {
+    return this.#rounds.ask();
+  }
+
+  async #askAll(): Promise<void> {
     const askedAt = Date.now();
     const answers = await Promise.all(FACT_TOPICS.map((topic) => this.#ask(topic)));
     for (const { topic, partitions } of answers) {

@@ -5,6 +5,8 @@ import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
 import { checkKeys } from "./key-check.ts";
 import { LogEnds } from "./log-ends.ts";
 import kafkajs from "./kafkajs.ts";
+import { Ongoing } from "./ongoing.ts";
+import { Rounds } from "./rounds.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { ShardProducer } from "./shard-producer.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
@@ -17,6 +19,7 @@ export interface ShardSourceOptions {
   readonly encoder: OutputEncoder;
   readonly logger: {
     debug(fields: object, message: string): void;
+    info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
   };
   /** A transaction left open by a dead process blocks readers of committed data at most this long (A10). */
@@ -30,6 +33,14 @@ export const DEFAULT_SOURCE = {
   maxBufferedRecords: 2_000,
   sessionTimeoutMs: 10_000,
 };
+
+/**
+ * A member learns with its next heartbeat that the group is to share out anew, and all wait for the last one: this, and not the
+ * session time-out, is what a hand-over waits for. One costs a broker about as much as an empty fetch, of which there are ten a second.
+ */
+const HEARTBEAT_MS = 250;
+/** A stop waits so long for what kafkajs does with the group, such as a join that is under way. */
+const LEAVE_MS = 3_000;
 
 /** How long a fetch waits for data; also the length of an idle fetch cycle. */
 const FETCH_WAIT_MS = 100;
@@ -53,6 +64,9 @@ export class KafkaShardSource implements ShardSource {
   readonly #consumer: Consumer;
   readonly #ends: LogEnds;
   readonly #warned = new Set<FactTopic>();
+  /** A join that kafkajs makes from scratch. */
+  readonly #join = new Ongoing();
+  readonly #offsets = new Rounds(() => this.#askOffsets());
   #shards = 0;
   #cycleStartedAt = 0;
   #cycleBegunAt = 0;
@@ -71,7 +85,7 @@ export class KafkaShardSource implements ShardSource {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: FETCH_BYTES,
       sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
+      heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(options.sessionTimeoutMs / 4)),
       rebalanceTimeout: 30_000,
       // kafkajs would wait up to 30 s between tries: so much longer than the brokers the shards would be away.
       retry: {
@@ -93,6 +107,7 @@ export class KafkaShardSource implements ShardSource {
       await this.#consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true });
       this.#listen(handler);
       this.#ends.start();
+      this.#join.begin();
       await this.#consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: 8,
@@ -109,13 +124,29 @@ export class KafkaShardSource implements ShardSource {
     this.#isStopping = true;
     this.#ends.stop();
     await Promise.all(this.#releasing.values());
+    // kafkajs does not leave while it joins for the first time, or anew after a crash: the member would be missed only later.
+    const leaving = this.#join.ended().then(() => this.#consumer.disconnect());
     // One that was never connected, or has failed, may fail to say goodbye; the other must hear it all the same.
-    await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
+    const [left] = await Promise.allSettled([
+      within(LEAVE_MS, "leaving the group", leaving),
+      within(LEAVE_MS, "leaving", this.#admin.disconnect()),
+    ]);
+    if (left.status === "rejected")
+      this.#options.logger.warn(
+        { error: kafkaFailure("leaving the group", left.reason).message },
+        "the group was not left in order: its shards are shared out when the session is over",
+      );
   }
 
   #listen(handler: Handler): void {
     const { GROUP_JOIN, FETCH_START, CRASH } = this.#consumer.events;
-    this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#onJoin(handler, payload.memberAssignment));
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.#join.end();
+      const { memberId: member, duration: joinMs } = payload;
+      const shards = [...new Set(Object.values(payload.memberAssignment).flat())].sort((a, b) => a - b);
+      this.#options.logger.info({ member, shards, joinMs }, "shards assigned");
+      this.#onJoin(handler, shards);
+    });
     this.#consumer.on(FETCH_START, () => {
       // A fetch begins when all that the one before brought has been delivered: that cycle is whole.
       this.#cycleBegunAt = this.#cycleStartedAt;
@@ -123,14 +154,16 @@ export class KafkaShardSource implements ShardSource {
       this.#wakeAll();
     });
     this.#consumer.on(CRASH, ({ payload }) => {
+      if (payload.restart) this.#join.begin();
+      else this.#join.end();
       if (payload.restart || this.#isStopping) return;
       handler.failed(kafkaFailure("the consumer gave up", payload.error));
     });
   }
 
   /** Before the first fetch of a new generation: hold what is new, let go what is lost, read on with what stays. */
-  #onJoin(handler: Handler, assignment: Readonly<Record<string, number[]>>): void {
-    const assigned = new Set(Object.values(assignment).flat());
+  #onJoin(handler: Handler, shards: readonly number[]): void {
+    const assigned = new Set(shards);
     for (const shard of this.#logs.keys()) if (!assigned.has(shard)) this.#release(handler, shard);
     for (const shard of assigned) {
       const held = this.#logs.get(shard);
@@ -202,16 +235,21 @@ export class KafkaShardSource implements ShardSource {
   }
 
   async #committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> {
+    const answers = await this.#offsets.ask();
+    return answers.flatMap(({ topic, partitions }) => {
+      const found = partitions.find(({ partition }) => partition === shard);
+      const name = this.#topics.get(topic);
+      if (found === undefined || name === undefined) return [];
+      return [{ topic: name, offset: Number(found.offset), metadata: found.metadata }];
+    });
+  }
+
+  /** Of all shards: the shards of a hand-over ask at the same time. */
+  async #askOffsets(): Promise<Awaited<ReturnType<Admin["fetchOffsets"]>>> {
     try {
       const { applicationId: groupId } = this.#options;
       const asked = this.#admin.fetchOffsets({ groupId, topics: [...this.#topics.keys()] });
-      const answers = await within(ADMIN_ANSWER_MS, "reading committed offsets", asked);
-      return answers.flatMap(({ topic, partitions }) => {
-        const found = partitions.find(({ partition }) => partition === shard);
-        const name = this.#topics.get(topic);
-        if (found === undefined || name === undefined) return [];
-        return [{ topic: name, offset: Number(found.offset), metadata: found.metadata }];
-      });
+      return await within(ADMIN_ANSWER_MS, "reading committed offsets", asked);
     } catch (error) {
       throw kafkaFailure("reading committed offsets", error);
     }

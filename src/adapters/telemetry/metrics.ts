@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import { DEAD_LETTER_REASONS, FACT_TOPICS } from "../../domain/events.ts";
 import type { AcquiredPath, ShardPhase, Telemetry } from "../../pipeline/telemetry.ts";
@@ -94,6 +95,18 @@ export function createMetrics(): { readonly telemetry: Telemetry; readonly regis
     help: "Customers looked for in memory, by result.",
     labelNames: ["result"],
     registers,
+  });
+  const loop = monitorEventLoopDelay({ resolution: 10 });
+  loop.enable();
+  new Gauge({
+    name: "clientela_thread_lag_seconds",
+    help: "Longest that one thing kept a processor thread from all others, heartbeats too, since the last scrape.",
+    aggregator: "max",
+    registers,
+    collect() {
+      this.set(loop.max / 1e9);
+      loop.reset();
+    },
   });
   const phases = new Map<number, ShardPhase>();
   for (const phase of PHASES) shards.set({ phase }, 0);

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { startHttpServer, type HttpServer } from "../../../src/adapters/http/server.ts";
 
@@ -92,4 +94,21 @@ test("a port that is taken: says which setting to change", async () => {
   });
   await expect(again).rejects.toMatchObject({ code: "HTTP_PORT", retriable: false });
   await expect(again).rejects.toThrow("CLIENTELA_HTTP_PORT");
+});
+
+test("a connection on which nobody asks anything does not hold up the stop", async () => {
+  const server = await startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    troubles: () => [],
+    metrics: () => Promise.resolve({ contentType: "text/plain", body: "" }),
+  });
+  const { port } = new URL(server.address);
+  const socket = connect({ host: "127.0.0.1", port: Number(port) });
+  await once(socket, "connect");
+  // Half a request: to the server this one is at work.
+  socket.write("GET /livez HTTP/1.1\r\nHost: x\r\n");
+  const gone = new Promise((resolve) => socket.on("error", resolve).on("close", resolve));
+  await server.close();
+  await gone;
 });

@@ -60,3 +60,16 @@ test("a failed round tells nothing new and is tried again; who asks directly is 
   expect(ends.of("orders", 0)).toMatchObject({ askedAt: 1500, high: 8 });
   ends.stop();
 });
+
+test("who asks while a round is under way is not told its answer, but shares the next one with all who do (A4)", async () => {
+  const broker = new Broker();
+  const ends = new LogEnds(broker.admin, "p.", 250, () => undefined);
+  const first = ends.refresh();
+  broker.high = 8;
+  vi.setSystemTime(1100);
+  const others = [ends.refresh(), ends.refresh(), ends.refresh()];
+  await first;
+  await Promise.all(others);
+  expect(ends.of("orders", 0)).toMatchObject({ askedAt: 1100, high: 8 });
+  expect(broker.asked.filter((topic) => topic === "p.orders")).toHaveLength(2);
+});

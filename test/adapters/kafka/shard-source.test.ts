@@ -1,5 +1,5 @@
 import type { Kafka } from "kafkajs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { OutputEncoder } from "../../../src/adapters/kafka/shard-log.ts";
 import { DEFAULT_SOURCE, KafkaShardSource } from "../../../src/adapters/kafka/shard-source.ts";
 import { OUTPUT_TOPICS } from "../../../src/adapters/kafka/topics.ts";
@@ -10,7 +10,16 @@ const quiet = (): void => undefined;
 
 /** A group of which the test says who gets what; reads and answers nothing else. */
 class Group {
+  /** What the consumer was told, in order. */
+  readonly told: string[] = [];
+  /** How it says goodbye. */
+  farewell: () => Promise<void> = () => Promise.resolve();
   #join: (event: { payload: { memberAssignment: Record<string, number[]> } }) => void = quiet;
+  #crash: (event: { payload: { restart: boolean; error: Error } }) => void = quiet;
+
+  crash(restart: boolean): void {
+    this.#crash({ payload: { restart, error: new Error("the broker is away") } });
+  }
 
   assign(...shards: readonly number[]): void {
     const memberAssignment = Object.fromEntries(FACT_TOPICS.map((topic) => [topic, [...shards]]));
@@ -23,11 +32,15 @@ class Group {
       events: { GROUP_JOIN: "join", FETCH_START: "fetch", CRASH: "crash" },
       on: (event: string, listener: never) => {
         if (event === "join") this.#join = listener;
+        if (event === "crash") this.#crash = listener;
       },
       connect: done,
       subscribe: done,
       run: done,
-      disconnect: done,
+      disconnect: () => {
+        this.told.push("disconnect");
+        return this.farewell();
+      },
       pause: quiet,
       resume: quiet,
       seek: quiet,
@@ -54,7 +67,7 @@ test("the group's assignments are told as they change; what stays is not told ag
     applicationId: "app",
     prefix: "",
     encoder: {} as OutputEncoder,
-    logger: { debug: quiet, warn: quiet },
+    logger: { debug: quiet, info: quiet, warn: quiet },
   });
   await source.start({
     assigned: (shard) => void told.push(`+${shard}`),
@@ -82,7 +95,7 @@ test("a shard that comes back while it drains is opened after that, and not at a
     applicationId: "app",
     prefix: "",
     encoder: {} as OutputEncoder,
-    logger: { debug: quiet, warn: quiet },
+    logger: { debug: quiet, info: quiet, warn: quiet },
   });
   await source.start({
     assigned: (shard) => void told.push(`+${shard}`),
@@ -109,4 +122,62 @@ test("a shard that comes back while it drains is opened after that, and not at a
   expect(told.at(-1)).toBe("+0");
   for (const drained of drains.splice(0)) drained();
   await source.stop();
+});
+
+/** A source of a group in which nothing happens but what the test does. */
+async function started(group: Group, warned: string[] = []): Promise<KafkaShardSource> {
+  const source = new KafkaShardSource(group.kafka, {
+    ...DEFAULT_SOURCE,
+    applicationId: "app",
+    prefix: "",
+    encoder: {} as OutputEncoder,
+    logger: { debug: quiet, info: quiet, warn: (_fields, message) => warned.push(message) },
+  });
+  await source.start({ assigned: quiet, revoked: () => Promise.resolve(), failed: quiet });
+  return source;
+}
+
+test("a stop during a join waits for it: kafkajs leaves no group that it is not in yet", async () => {
+  const group = new Group();
+  const source = await started(group);
+  const stopped = source.stop();
+  await new Promise(setImmediate);
+  expect(group.told).toEqual([]);
+  group.assign(0);
+  await stopped;
+  expect(group.told).toEqual(["disconnect"]);
+
+  const crashed = new Group();
+  const other = await started(crashed);
+  crashed.assign(0);
+  crashed.crash(true);
+  const again = other.stop();
+  await new Promise(setImmediate);
+  expect(crashed.told).toEqual([]);
+  crashed.assign(0);
+  await again;
+  expect(crashed.told).toEqual(["disconnect"]);
+});
+
+test("a group that can't be left in order is left all the same, in time, and that is said", async () => {
+  vi.useFakeTimers();
+  try {
+    for (const spoil of [
+      (group: Group): void => void (group.farewell = () => new Promise(() => undefined)),
+      (group: Group): void => void (group.farewell = () => Promise.reject(new Error("connection lost"))),
+      (group: Group): void => group.crash(true),
+    ]) {
+      const group = new Group();
+      const warned: string[] = [];
+      const source = await started(group, warned);
+      group.assign(0);
+      spoil(group);
+      const stopped = source.stop();
+      await vi.advanceTimersByTimeAsync(3_000);
+      await stopped;
+      expect(warned).toEqual([expect.stringContaining("the group was not left in order")]);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createMetrics } from "../../../src/adapters/telemetry/metrics.ts";
 
@@ -47,5 +48,18 @@ describe("metrics", () => {
     telemetry.shard(1, "released");
     const series = await seriesOf(registry, "clientela_shards");
     expect(series.filter((line) => !line.endsWith(" 0"))).toEqual(['clientela_shards{phase="running"} 1']);
+  });
+
+  it("tells how long a thread was kept from everything else, once", async () => {
+    const { registry } = createMetrics();
+    const lag = async (): Promise<number> =>
+      Number((await seriesOf(registry, "clientela_thread_lag_seconds"))[0]?.split(" ")[1]);
+    await sleep(50);
+    const until = performance.now() + 300;
+    while (performance.now() < until);
+    await sleep(50);
+    expect(await lag()).toBeGreaterThan(0.25);
+    await sleep(50);
+    expect(await lag()).toBeLessThan(0.25);
   });
 });

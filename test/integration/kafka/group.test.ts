@@ -3,7 +3,7 @@ import type { Processor } from "../../../src/pipeline/processor.ts";
 import { DAY_MS, instant } from "../../../src/shared/instant.ts";
 import { order } from "../../pipeline/facts.ts";
 import { startFlakyBroker } from "./flaky-broker.ts";
-import { startKafkaWorld, until, type KafkaWorld } from "./kafka-world.ts";
+import { DRAIN_MS, startKafkaWorld, until, type KafkaWorld } from "./kafka-world.ts";
 
 const SHARDS = 6;
 const CUSTOMERS = Array.from({ length: 24 }, (_, i) => `c${i}`);
@@ -141,6 +141,22 @@ describe("members of one group (A3, A4)", () => {
     await until(() => isReady(member), "readiness");
     await leave(member);
     await proxy.close();
+    expectChains();
+  });
+
+  test("a stop while no broker answers ends with the drain time and the farewells, and a successor goes on (A4)", async () => {
+    const proxy = await startFlakyBroker(world.brokers[0]!);
+    const member = await join(proxy.port);
+    await until(() => isReady(member), "the member");
+    await appendRound();
+    await proxy.down();
+    const askedAt = Date.now();
+    await leave(member);
+    expect(Date.now() - askedAt).toBeLessThan(DRAIN_MS + 5_000);
+    await proxy.close();
+    const successor = await join();
+    await until(() => isReady(successor), "the successor", 30_000);
+    await leave(successor);
     expectChains();
   });
 });

@@ -21,6 +21,7 @@ import { partitionOf } from "../../../src/shared/murmur2.ts";
 import { testPolicy } from "../../policy.ts";
 
 const quiet = (): void => undefined;
+export const DRAIN_MS = 5_000;
 export const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 /** The wire is not what is tested here: events and changes travel as JSON. */
@@ -128,7 +129,7 @@ function processorOf(kafka: Kafka, id: string, prefix: string, store: StateStore
       options: { ...DEFAULT_SHARD_OPTIONS, backoffMs: [50, 500] },
     },
     source,
-    5_000,
+    DRAIN_MS,
   );
 }
 
