@@ -123,7 +123,7 @@ export class CustomerReader {
 function missingPage(keys: ShardKeys, page: number): RefusedError {
   return new RefusedError(
     "STATE_DAMAGED",
-    `page ${page} of a customer is missing in ${keys.chunks}: something else deleted it. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
+    `page ${page} of a customer is missing in ${keys.chunks}: something else deleted it. Restore the state store, or start with CLIENTELA_ON_STATE_LOSS=rebuild`,
   );
 }
 
