@@ -210,7 +210,7 @@ function refuseTrimmed(shard: number, log: ShardLog, begin: Offsets): void {
     if (first > needed && log.buffered(topic).every((record) => record.offset > needed)) {
       throw new RefusedError(
         "LOG_TRIMMED",
-        `shard ${shard}: the state must be rebuilt from offset ${needed} of ${topic}-${shard}, but that starts at offset ${first}: what came before it is gone. ` +
+        `shard ${shard}: the state must be rebuilt from offset ${needed} of the topics on, but ${topic}-${shard} starts at offset ${first}: what came before it is gone. ` +
           "Restore the topic or the state store, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
       );
     }

@@ -81,7 +81,6 @@ export class Shard {
             damage,
           );
           damage = null;
-          hasRebuilt ||= path === "rebuild";
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await this.#changePolicy(session);
@@ -91,6 +90,7 @@ export class Shard {
           // A state that can't be read is a lost one, once: what has just been rebuilt and can't be read is a bug.
           if (this.#isLostState(error) && !hasRebuilt && !this.#isStopping()) {
             damage = error.message;
+            hasRebuilt = true;
             continue;
           }
           if (!(error instanceof ClientelaError) || !error.retriable) throw error;

@@ -89,6 +89,19 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         expect(found).toEqual({ epoch: epoch + 1, marks: { ...marksOf(2), epoch: epoch + 1 }, policyText });
       });
 
+      test("a look at the marks does not take the shard over", async () => {
+        expect(await store.peek(shard)).toBeNull();
+        const epoch = await acquire();
+        expect(await store.peek(shard)).toBeNull();
+        const log = { cluster: "K", prefix: "p.", shards: 4, topics: { orders: "id" } };
+        const marks = marksOf(1, { log, begin: { surveys: 7 } });
+        await store.commit(shard, commitOf(epoch, 0, [], { marks }));
+        expect(await store.peek(shard)).toEqual({ ...marks, epoch });
+        expect(await store.commit(shard, commitOf(epoch, 1, []))).toEqual({ kind: "applied" });
+        expect(await store.clear(shard, epoch)).toEqual({ kind: "applied" });
+        expect(await store.peek(shard)).toBeNull();
+      });
+
       test("shards do not see each other", async () => {
         const epoch = await acquire();
         await store.commit(shard, commitOf(epoch, 0, [write("c1", { deadlineAt: instant(5) })]));

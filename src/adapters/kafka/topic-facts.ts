@@ -85,6 +85,8 @@ export class TopicFactsReader {
 
   async #ask(cluster: InnerCluster): Promise<TopicFacts> {
     await cluster.connect();
+    // kafkajs finds brokers by the metadata of the topics it was told of.
+    await cluster.addMultipleTargetTopics([...this.#names.keys()]);
     const broker = await cluster.findControllerBroker();
     const spoken = broker.versions?.[METADATA];
     const ask = spoken !== undefined && spoken.maxVersion >= VERSION ? metadata : metadataWithoutIds;

@@ -57,7 +57,7 @@ test("the leader learns that members run under different policies (S7.3), also b
   const assigned = await assign({ a: metadataOf("2026-02 cd"), b: metadataOf("2026-01 ab") }, leader);
   expect(told).toEqual([["2026-01 ab", "2026-02 cd"]]);
   expect(assigned["a"], "what it holds is still understood").toMatchObject({
-    "x.orders": [2, expect.any(Number)],
+    "x.orders": expect.arrayContaining([2]) as unknown,
   });
 });
 
