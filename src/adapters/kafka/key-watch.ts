@@ -34,8 +34,7 @@ export class KeyWatch {
     if (shards < 2) return null;
     const isAstray = ({ key }: KafkaMessage): boolean =>
       key !== null && partitionOf(key, shards) !== partition;
-    const step = Math.max(1, Math.floor(messages.length / KEYS_PER_FETCH));
-    const sampled = messages.filter((_, i) => i % step === 0);
+    const sampled = everyFew(messages);
     const stray = sampled.find(isAstray);
     let seen = this.#seen.get(topic);
     if (seen === undefined) this.#seen.set(topic, (seen = new Map<string, boolean>()));
@@ -61,4 +60,15 @@ export class KeyWatch {
     }
     return null;
   }
+}
+
+/** A few of many, spread evenly. */
+function everyFew(messages: readonly KafkaMessage[]): KafkaMessage[] {
+  const step = Math.max(1, Math.ceil(messages.length / KEYS_PER_FETCH));
+  const few: KafkaMessage[] = [];
+  for (let i = 0; i < messages.length; i += step) {
+    const message = messages[i];
+    if (message !== undefined) few.push(message);
+  }
+  return few;
 }
