@@ -35,13 +35,22 @@ async function checkMembers(admin: Admin, groupId: string, prefix: string): Prom
   const { groups } = await admin.describeGroups([groupId]);
   const topics = FACT_TOPICS.map((topic) => prefix + topic);
   for (const { memberId, memberMetadata } of groups.flatMap(({ members }) => members)) {
-    const read = kafkajs.AssignerProtocol.MemberMetadata.decode(memberMetadata)?.topics ?? [];
-    const other = read.find((topic) => !topics.includes(topic));
+    const other = subscriptionOf(memberMetadata).find((topic) => !topics.includes(topic));
     if (other === undefined) continue;
     throw new RefusedError(
       "APPLICATION_ID_TAKEN",
       `group ${groupId} has a member (${memberId}) that reads ${other}, but this is the application of ${topics.join(", ")}: two applications have one CLIENTELA_APPLICATION_ID. ` +
         "They would fence each other's transactions. Give this one an id of its own",
     );
+  }
+}
+
+/** Empty for a member of a group that is just being balanced, of which the broker does not tell, and for one of another protocol. */
+function subscriptionOf(metadata: Buffer): readonly string[] {
+  if (metadata.length === 0) return [];
+  try {
+    return kafkajs.AssignerProtocol.MemberMetadata.decode(metadata)?.topics ?? [];
+  } catch {
+    return [];
   }
 }
