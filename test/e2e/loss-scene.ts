@@ -28,7 +28,7 @@ export interface LossScene {
   /** Starts it and does not wait. */
   launch(settings: Readonly<Record<string, string>>): Child;
   /** Sends the next phase's events and, while somebody processes, waits for all of its changes. */
-  phase(how?: { readonly wait: boolean }): Promise<void>;
+  phase(how?: { readonly wait?: boolean; readonly customers?: number }): Promise<void>;
   /** All changes of all phases so far, and no other, each once: those of the same events in files. */
   expectComplete(child?: Child): Promise<void>;
   /** Of each customer the first of those changes, without a gap. */
@@ -79,9 +79,12 @@ export async function openScene(settings: Readonly<Record<string, string>> = {})
       children.push(child);
       return child;
     },
-    async phase({ wait } = { wait: true }) {
+    async phase({ wait = true, customers = CUSTOMERS } = {}) {
       const file = join(folder, `phase-${files.length}.jsonl`);
-      writeFileSync(file, [...phaseOf(files.length)].map((event) => `${JSON.stringify(event)}\n`).join(""));
+      writeFileSync(
+        file,
+        [...phaseOf(files.length, customers)].map((event) => `${JSON.stringify(event)}\n`).join(""),
+      );
       files.push(file);
       await produce({
         servers,
@@ -171,9 +174,9 @@ function byCustomer(changes: readonly { customerId: string; changeId: string }[]
 }
 
 /** One order of each customer, five days after the phase before; the wholesaler's many in the first. */
-function* phaseOf(phase: number): Iterable<object> {
+function* phaseOf(phase: number, customers: number): Iterable<object> {
   const at = START + 5 * phase * DAY_MS;
-  for (let i = 0; i < CUSTOMERS; i++) yield order(`c${i}`, `${phase}`, at + i * 1000, phase);
+  for (let i = 0; i < customers; i++) yield order(`c${i}`, `${phase}`, at + i * 1000, phase);
   const orders = phase === 0 ? WHOLESALER_ORDERS : 1;
   for (let i = 0; i < orders; i++)
     yield order("wholesaler", `${phase}-${i}`, at + 100_000 + i * 3_600_000, i);
