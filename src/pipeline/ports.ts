@@ -158,7 +158,7 @@ export interface Marks {
 
 export interface StoredCustomer {
   readonly head: Uint8Array;
-  /** Chunks by page number. Complete: as many as the head says. */
+  /** Chunks by page number, of those that the head names; a page of which nothing is left is missing. */
   readonly chunks: ReadonlyMap<number, Uint8Array>;
 }
 

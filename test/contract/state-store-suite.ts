@@ -272,6 +272,21 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         ]);
       });
 
+      test("a page in the middle of which nothing is left is gone, and the others are there (an erasure, S2.5)", async () => {
+        const epoch = await acquire();
+        const heavy = (pages: readonly [number, Uint8Array | null][]): CustomerWrite =>
+          write("c", { head: bytes(0, 3), chunks: pages });
+        const all = [0, 1, 2].map((page): [number, Uint8Array] => [page, bytes(page)]);
+        await store.commit(shard, commitOf(epoch, 0, [heavy(all)]));
+        await store.commit(shard, commitOf(epoch, 1, [heavy([[1, null]])]));
+        const [stored] = await store.read(shard, ["c"]);
+        expect([...(stored?.chunks ?? [])].map(([page, chunk]) => [page, [...chunk]])).toEqual([
+          [0, [0]],
+          [2, [2]],
+        ]);
+        expect(await store.position(shard)).toEqual({ epoch, seq: 2 });
+      });
+
       test("deleting a customer deletes head, chunks and deadline", async () => {
         const epoch = await acquire();
         const heavy = write("c", {

@@ -225,13 +225,46 @@ describe("reading while somebody commits", () => {
     await writing;
   });
 
-  test("a page that somebody deleted is refused, not taken for empty", async () => {
+  test("a head that can't be read, or names pages without end, is refused", async () => {
+    const store = openStore({
+      applicationId,
+      pages: (head) => {
+        if (head[0] === 255) throw new Error("a state part has version 255");
+        return [0, (head[0] ?? 0) * 1_000_000];
+      },
+    });
+    opened.push(store);
+    const { epoch } = await store.acquire(0);
+    const bytes = [Buffer.from([255]), Buffer.from([1]), Buffer.from([0])];
+    await store.commit(
+      0,
+      commitOf(
+        epoch,
+        0,
+        bytes.map((head, i) => customer(`c${i}`, head)),
+      ),
+    );
+    const refused = (says: string): object => ({
+      code: "STATE_DAMAGED",
+      retriable: false,
+      message: expect.stringContaining(says) as string,
+    });
+    await expect(store.read(0, ["c0"])).rejects.toMatchObject(refused("version 255"));
+    await expect(store.read(0, ["c1"])).rejects.toMatchObject(refused("more pages than a customer can have"));
+    expect(await store.read(0, ["c2"])).toMatchObject([{ head: bytes[2] }]);
+    const gone = { customerId: "c0", head: null, chunks: [], deadlineAt: null };
+    await expect(store.commit(0, commitOf(epoch, 1, [gone]))).rejects.toMatchObject(refused("version 255"));
+  });
+
+  test("a page that somebody deleted is not taken for empty: the owner is told before it builds on it", async () => {
     const store = open();
     const { epoch } = await store.acquire(0);
     const heavy = { ...customer("w", Buffer.from([0, 1])), chunks: [[0, Buffer.from("x")] as const] };
     await store.commit(0, commitOf(epoch, 0, [heavy]));
     await admin.unlink(shardKeys(applicationId, 0).chunks);
-    await expect(store.read(0, ["w"])).rejects.toMatchObject({ code: "STATE_DAMAGED", retriable: false });
+    expect(await store.read(0, ["w"])).toMatchObject([{ chunks: new Map() }]);
+    await expect(store.position(0)).rejects.toMatchObject({ code: "STATE_MOVED", retriable: true });
+    expect((await store.acquire(0)).damage).toContain("0 chunks");
   });
 });
 
