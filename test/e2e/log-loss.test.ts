@@ -131,6 +131,23 @@ describe("records are gone that are still needed", () => {
   });
 });
 
+test("offsets that a tool has set: refused, by what the receipt says where there still is one", async () => {
+  await stop((await started()).child);
+  const { applicationId: groupId } = scene.application.servers;
+  const set = async (name: string, offset: string): Promise<void> =>
+    scene.admin.setOffsets({ groupId, topic: topicOf(name), partitions: [{ partition: 1, offset }] });
+  await set("surveys", "7");
+  expect(await scene.refused()).toMatch(
+    /shard 1 in group \S+ has offsets .* \(surveys stands at 7, the receipt says 0\).*\[OFFSETS_CHANGED\]\n$/,
+  );
+  await set("surveys", "0");
+  await stop((await scene.start()).child);
+  await set("orders", "0");
+  expect(await scene.refused()).toMatch(
+    /shard 1 in group \S+ has offsets without a receipt.*\[RECEIPT_MISSING\]\n$/,
+  );
+});
+
 describe("topics were deleted and made anew", () => {
   test("while nothing ran, and hold more than before: refused by their ids", async () => {
     await stop((await started()).child);

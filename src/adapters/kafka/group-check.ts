@@ -2,11 +2,8 @@ import type { Admin } from "kafkajs";
 import { FACT_TOPICS } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
 import { refuseOtherLog, type LogIdentity } from "../../pipeline/log-identity.ts";
-import type { Receipt } from "../../pipeline/ports.ts";
 import kafkajs from "./kafkajs.ts";
-
-/** The topic whose committed offset carries the receipt (A4). */
-export const RECEIPT_TOPIC = FACT_TOPICS[0];
+import { readReceipt, RECEIPT_TOPIC } from "./receipts.ts";
 
 /**
  * Checks, before the group is joined and anything is fenced, that its committed offsets are of this log and that its members read the
@@ -17,17 +14,8 @@ export async function checkGroup(admin: Admin, groupId: string, identity: LogIde
   await checkMembers(admin, groupId, identity.prefix);
   const committed = await admin.fetchOffsets({ groupId, topics: [identity.prefix + RECEIPT_TOPIC] });
   for (const { partition, metadata } of committed.flatMap(({ partitions }) => partitions)) {
-    refuseOtherLog(`the committed position of shard ${partition}`, logOf(metadata), identity);
-  }
-}
-
-/** undefined: no receipt, or one from before the log was kept in it. A receipt that can't be read is refused when its shard is acquired. */
-function logOf(metadata: string | null): LogIdentity | undefined {
-  if (metadata === null || metadata === "") return undefined;
-  try {
-    return (JSON.parse(metadata) as Receipt).log;
-  } catch {
-    return undefined;
+    // One that can't be read is refused when its shard is acquired.
+    refuseOtherLog(`the committed position of shard ${partition}`, readReceipt(metadata)?.log, identity);
   }
 }
 

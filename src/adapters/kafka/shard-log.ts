@@ -2,7 +2,6 @@ import type { KafkaMessage, Message, TopicMessages } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { Referral } from "../../domain/events.ts";
-import { RefusedError } from "../../pipeline/errors.ts";
 import type { LogIdentity } from "../../pipeline/log-identity.ts";
 import type {
   BatchOutput,
@@ -10,14 +9,13 @@ import type {
   DeadLetter,
   Offsets,
   OutputPacking,
-  Receipt,
   ShardLog,
   SourceRecord,
 } from "../../pipeline/ports.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
 import { partitionOf } from "../../shared/murmur2.ts";
-import { RECEIPT_TOPIC } from "./group-check.ts";
-import type { LogEnds } from "./log-ends.ts";
+import { committedOf, RECEIPT_TOPIC, receiptText, type CommittedOffset } from "./receipts.ts";
+import { refuseOutOfRange, type LogEnds } from "./log-ends.ts";
 import type { ShardProducer } from "./shard-producer.ts";
 import { TopicBuffer } from "./topic-buffer.ts";
 
@@ -36,7 +34,7 @@ export interface ShardConsumer {
   seek(topic: FactTopic, shard: number, offset: number): void;
   /** Begin of the last fetch cycle that has been delivered whole; ms since the epoch. */
   cycleBegunAt(): number;
-  committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]>;
+  committed(shard: number): Promise<CommittedOffset[]>;
 }
 
 export interface ShardLogOptions {
@@ -82,18 +80,7 @@ export class KafkaShardLog implements ShardLog {
     this.#isReading = false;
     await this.#producer.fence();
     const committed = await this.#consumer.committed(this.shard);
-    const known = committed.filter(({ offset }) => offset >= 0);
-    if (known.length === 0) return null;
-    const metadata = known.find(({ topic }) => topic === RECEIPT_TOPIC)?.metadata ?? null;
-    if (metadata === null || metadata === "") {
-      throw new RefusedError(
-        "RECEIPT_MISSING",
-        `group ${this.#options.groupId} has offsets for shard ${this.shard} without a receipt: a tool has set them, or another program uses this group. ` +
-          "Restore them, or start under a fresh CLIENTELA_APPLICATION_ID",
-      );
-    }
-    const offsets = Object.fromEntries(known.map(({ topic, offset }) => [topic, offset])) as Offsets;
-    return { offsets, receipt: JSON.parse(metadata) as Receipt };
+    return committedOf(committed, `shard ${this.shard} in group ${this.#options.groupId}`);
   }
 
   async seek(offsets: Offsets): Promise<void> {
@@ -123,13 +110,8 @@ export class KafkaShardLog implements ShardLog {
   }
 
   #refuseOutOfRange(topic: FactTopic, offset: number): void {
-    const ends = this.#ends.of(topic, this.shard);
-    if (ends === null || (offset >= ends.low && offset <= ends.high)) return;
-    throw new RefusedError(
-      "OFFSET_OUT_OF_RANGE",
-      `${this.identity.prefix}${topic}-${this.shard} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ` +
-        "records were deleted, or the topic was made anew. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
-    );
+    const place = `${this.identity.prefix}${topic}-${this.shard}`;
+    refuseOutOfRange(place, offset, this.#ends.of(topic, this.shard));
   }
 
   /** Reads on from the positions: after a seek, and after the group has been joined again. */
@@ -215,7 +197,7 @@ export class KafkaShardLog implements ShardLog {
   async commit(output: BatchOutput<unknown, unknown>, { offsets, receipt }: Committed): Promise<void> {
     const { groupId } = this.#options;
     const { prefix } = this.identity;
-    const metadata = JSON.stringify(receipt);
+    const metadata = receiptText(receipt, offsets);
     const topics = FACT_TOPICS.map((topic) => ({
       topic: prefix + topic,
       partitions: [
