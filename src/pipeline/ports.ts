@@ -205,10 +205,12 @@ export interface StateStore {
   }>;
   /**
    * Where the store stands now: seq of the last commit it holds, null without marks. An owner asks after it has read: a store that
-   * lost its last writes answers reads with the past, and what is folded on that must never be published. Throws RetriableError
-   * when the shard is damaged: `acquire` says how.
+   * lost its last writes answers reads with the past, and what is folded on that must never be published. `damage` as in
+   * `acquire`.
    */
-  position(shard: number): Promise<{ readonly epoch: number; readonly seq: number | null }>;
+  position(
+    shard: number,
+  ): Promise<{ readonly epoch: number; readonly seq: number | null; readonly damage?: string | null }>;
   /** In the order of the ids; null: not held. */
   read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]>;
   commit(shard: number, commit: StateCommit): Promise<StateCommitResult>;

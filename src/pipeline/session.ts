@@ -216,7 +216,10 @@ export class ShardSession {
   async assureRead(): Promise<void> {
     const before = this.#committedSeq;
     const inFlight = this.#inFlight?.batch.seq;
-    const { epoch, seq } = await this.#deps.store.position(this.shard);
+    const { epoch, seq, damage = null } = await this.#deps.store.position(this.shard);
+    // What becomes of it is decided when the shard is acquired anew.
+    if (damage !== null)
+      throw new RetriableError("STATE_MOVED", `the state of shard ${this.shard} is damaged: ${damage}`);
     // The commit in flight may have ended while the answer was on its way.
     const expected = [before, inFlight, this.#committedSeq];
     if (epoch === this.epoch && expected.includes(seq ?? 0)) return;

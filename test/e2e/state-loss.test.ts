@@ -150,7 +150,7 @@ describe("a part of a shard is gone", () => {
     }
     await scene.phase();
     await stop(child);
-  });
+  }, 240_000);
 
   test("one customer's state, deleted by hand while it runs: noticed before anything is folded on it", async () => {
     const { child } = await scene.start();

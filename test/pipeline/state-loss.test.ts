@@ -131,6 +131,7 @@ describe("the state is damaged (A4): something else has deleted or added parts o
     (inner: StateStore): StateStore => ({
       ...inner,
       acquire: async (shard) => ({ ...(await inner.acquire(shard)), damage }),
+      position: async (shard) => ({ ...(await inner.position(shard)), damage }),
     });
 
   test("stop: it refuses and says how", async () => {
@@ -145,16 +146,23 @@ describe("the state is damaged (A4): something else has deleted or added parts o
   test("rebuild: the state is what it was, and nothing is published twice", async () => {
     const world = await lived();
     const before = { transactions: world.transactions.length, a: await world.state("a") };
-    let isFirst = true;
+    let isDamaged = false;
+    const harm = (): string | null => (isDamaged ? "1 customer is missing" : null);
     const store = (inner: StateStore): StateStore => ({
       ...inner,
-      acquire: async (shard) => {
-        const damage = isFirst ? "1 customer is missing" : null;
-        isFirst = false;
-        return { ...(await inner.acquire(shard)), damage };
+      acquire: async (shard) => ({ ...(await inner.acquire(shard)), damage: harm() }),
+      position: async (shard) => ({ ...(await inner.position(shard)), damage: harm() }),
+      clear: (shard, epoch) => {
+        isDamaged = false;
+        return inner.clear(shard, epoch);
       },
     });
-    await world.settle(world.own({ store, options: { onStateLoss: "rebuild" } }));
+    const owner = world.own({ store, options: { onStateLoss: "rebuild" } });
+    await world.settle(owner);
+    // While it runs, until the state is cleared.
+    isDamaged = true;
+    await world.until(() => !isDamaged, 1);
+    await world.settle(owner);
     await world.stop();
     expect(world.transactions).toHaveLength(before.transactions);
     expect(await world.state("a")).toEqual(before.a);

@@ -44,16 +44,17 @@ export function asCommitResult(shard: number, reply: unknown): StateCommitResult
 }
 
 /** The answer of position.lua. */
-export function asPosition(
-  shard: number,
-  reply: unknown,
-): { readonly epoch: number; readonly seq: number | null } {
+export function asPosition(reply: unknown): {
+  readonly epoch: number;
+  readonly seq: number | null;
+  readonly damage: string | null;
+} {
   const what = "where the state stands";
   const [epoch = "", seq = "", counts = "", found = ""] = asArray(reply, what).map((item) =>
     asText(item, what),
   );
-  if (counts !== "" && counts !== found) throw damaged(shard, counts, found);
-  return { epoch: Number(epoch), seq: seq === "" ? null : Number(seq) };
+  const damage = counts === "" || counts === found ? null : difference(counts, found);
+  return { epoch: Number(epoch), seq: seq === "" ? null : Number(seq), damage };
 }
 
 /** The answer of acquire.lua. */

@@ -77,7 +77,7 @@ class Store implements RedisStateStore {
 
   async position(shard: number): ReturnType<StateStore["position"]> {
     const doing = "looking where the state stands";
-    return asPosition(shard, await this.#redis.script(doing, SCRIPTS.position, this.#allKeys(shard), []));
+    return asPosition(await this.#redis.script(doing, SCRIPTS.position, this.#allKeys(shard), []));
   }
 
   async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {

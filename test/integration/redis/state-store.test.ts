@@ -263,7 +263,7 @@ describe("reading while somebody commits", () => {
     await store.commit(0, commitOf(epoch, 0, [heavy]));
     await admin.unlink(shardKeys(applicationId, 0).chunks);
     expect(await store.read(0, ["w"])).toMatchObject([{ chunks: new Map() }]);
-    await expect(store.position(0)).rejects.toMatchObject({ code: "STATE_MOVED", retriable: true });
+    expect((await store.position(0)).damage).toContain("0 chunks");
     expect((await store.acquire(0)).damage).toContain("0 chunks");
   });
 });
@@ -281,7 +281,7 @@ describe("what the last commit left is counted (A4)", () => {
 
   test("as long as nobody else touches it, nothing is damaged: also after deletions and a clear", async () => {
     const { store, epoch } = await filled();
-    expect(await store.position(0)).toEqual({ epoch, seq: 1 });
+    expect(await store.position(0)).toEqual({ epoch, seq: 1, damage: null });
     const gone = [{ customerId: "w", head: null, chunks: [], deadlineAt: null }];
     expect(await store.commit(0, commitOf(epoch, 1, gone))).toEqual({ kind: "applied" });
     expect(await store.commit(0, commitOf(epoch, 1, gone)), "sent again").toEqual({ kind: "already" });
@@ -320,7 +320,7 @@ describe("what the last commit left is counted (A4)", () => {
     const { store, epoch } = await filled();
     expect(await harm(shardKeys(applicationId, 0))).toBe(1);
     const moved = { code: "STATE_MOVED", retriable: true, message: expect.stringContaining(says) as string };
-    await expect(store.position(0)).rejects.toMatchObject(moved);
+    expect((await store.position(0)).damage).toContain(says);
     await expect(store.commit(0, commitOf(epoch, 1, [customer("c")]))).rejects.toMatchObject(moved);
     expect(await store.read(0, ["c"])).toEqual([null]);
     const { marks, damage } = await store.acquire(0);
