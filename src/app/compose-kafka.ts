@@ -11,6 +11,7 @@ import type { Policy } from "../domain/policy.ts";
 import { DEFAULT_SHARD_OPTIONS, type Logger, type ShardOptions } from "../pipeline/options.ts";
 import { Processor } from "../pipeline/processor.ts";
 import type { Telemetry } from "../pipeline/telemetry.ts";
+import { watchStore } from "./store-watch.ts";
 import { policyFromText, policyText } from "./policy-file.ts";
 
 /** Where the real servers are and under which names this application works with them. */
@@ -39,6 +40,10 @@ export interface ProcessorOptions {
 /** The processor on Kafka, Redis and the registry, started; `stop` drains it and leaves the group. */
 export interface RunningProcessor {
   readonly processor: Processor;
+  /** Rejects with the first trouble that waiting cannot mend. */
+  readonly ended: Promise<never>;
+  /** What keeps this process from being ready; empty when nothing does. */
+  troubles(): string[];
   /** Drains, leaves the group and ends all connections. */
   stop(): Promise<void>;
 }
@@ -63,6 +68,9 @@ export function stateStoreOf(servers: Servers, logger: Logger): RedisStateStore 
   });
 }
 
+/** How often the state store is asked whether it is still one that states are safe on. */
+const STORE_WATCH_MS = 5_000;
+
 /** Checks what the processor relies on, then joins the group. Throws RefusedError when going on could falsify data. */
 export async function startProcessor(options: ProcessorOptions): Promise<RunningProcessor> {
   const { servers, policy, logger, telemetry } = options;
@@ -76,6 +84,7 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
       sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SOURCE.sessionTimeoutMs,
       applicationId: servers.applicationId,
       prefix: servers.topicPrefix,
+      policy: `${policy.version} ${policy.hash.slice(0, 12)}`,
       encoder: {
         ...encoder,
         headers: (change) => changeHeaders(change, `/clientela/${servers.applicationId}`),
@@ -98,9 +107,16 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
       options.drainMs,
     );
     await processor.start();
+    const refused = Promise.withResolvers<never>();
+    const watch = watchStore(() => store.check(), STORE_WATCH_MS, refused.reject);
+    const ended = Promise.race([processor.ended, refused.promise]);
+    ended.catch(() => undefined);
     return {
       processor,
+      ended,
+      troubles: () => [...(watch.trouble === null ? [] : [watch.trouble]), ...processor.troubles()],
       stop: async () => {
+        watch.stop();
         await processor.stop();
         await store.close();
       },

@@ -37,7 +37,7 @@ async function answer(id: number): Promise<void> {
   say({
     kind: "answer",
     id,
-    troubles: running === null ? ["is starting"] : running.processor.troubles(),
+    troubles: running === null ? ["is starting"] : running.troubles(),
     shards: running?.processor.shards ?? [],
     metrics: await registry.getMetricsAsJSON(),
   });
@@ -77,7 +77,7 @@ async function start(): Promise<void> {
     return;
   }
   say({ kind: "started" });
-  await started.processor.ended;
+  await started.ended;
 }
 
 function errorOf(error: unknown): ThreadError {

@@ -1,6 +1,7 @@
 import { FACT_TOPICS } from "../domain/events.ts";
 import type { Policy } from "../domain/policy.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
+import { provenanceOf, refuseOtherLog } from "./log-identity.ts";
 import type { ShardDeps } from "./options.ts";
 import type { Committed, Marks, Offsets, Receipt, ShardLog } from "./ports.ts";
 import { refold } from "./refold.ts";
@@ -15,17 +16,24 @@ type Found =
 
 /**
  * Takes a shard over: the store's epoch first, then the fence, only then the receipt; brings the state silently to where the
- * output stands; leaves the log reading on from there. May be interrupted at any point and done again.
+ * output stands; leaves the log reading on from there. May be interrupted at any point and done again. `damage`: what a former
+ * attempt found wrong with the state, which is then taken as lost.
  */
 export async function acquire(
   deps: ShardDeps,
   shard: number,
   log: ShardLog,
   signal: AbortSignal,
+  damage: string | null = null,
 ): Promise<{ session: ShardSession; path: AcquiredPath }> {
-  const { epoch, marks, policyText } = await deps.store.acquire(shard);
+  refuseOtherState(shard, log, await deps.store.peek(shard));
+  const acquired = await deps.store.acquire(shard);
+  const { epoch, marks, policyText } = acquired;
   const committed = await log.fence();
-  const found = compare(shard, marks, committed);
+  refuseOtherState(shard, log, marks);
+  if (log.identity !== undefined)
+    refuseOtherLog(`the committed position of shard ${shard}`, committed?.receipt.log, log.identity);
+  const found = compare(shard, marks, committed, acquired.damage ?? damage);
   const texts = parseTexts(policyText);
   const policyOf = (hash: string): Policy => policyByHash(deps, shard, texts, hash);
   const start = (position: Position): ShardSession =>
@@ -33,7 +41,7 @@ export async function acquire(
 
   switch (found.path) {
     case "fresh": {
-      const session = start(await startFresh(deps, log, found.committed, marks));
+      const session = start(await startFresh(deps, shard, log, found.committed, epoch));
       // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
       await session.seal(session.open(true), { silent: true, published: 0 });
       await session.settle();
@@ -56,29 +64,30 @@ export async function acquire(
       if ((await deps.store.position(shard)).epoch !== epoch) {
         throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
       }
+      const { receipt } = found.committed;
       if (deps.options.onStateLoss !== "rebuild") {
         throw new RefusedError(
           "STATE_LOST",
-          `shard ${shard}: ${found.why}, but changes up to seq ${found.committed.receipt.seq} have been published. ` +
+          `shard ${shard}: ${found.why}, but changes up to seq ${receipt.seq} have been published. ` +
             "Restore the state store, or set CLIENTELA_ON_STATE_LOSS=rebuild to fold the topics again from their start without publishing twice",
         );
       }
-      deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
-      const cleared = await deps.store.clear(shard, epoch);
-      if (cleared.kind !== "applied")
-        throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
+      // First what may be refused: then what is left of the state is still there for who looks into it.
+      const policy = policyOf(receipt.policy);
       await log.seek({});
-      refuseTrimmed(shard, log);
-      const { receipt } = found.committed;
+      refuseTrimmed(shard, log, receipt.begin ?? {});
+      deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
+      await clear(deps, shard, epoch);
       const session = start({
         storeSeq: 0,
         nextSeq: receipt.seq + 1,
         offsets: {},
         clock: null,
         published: 0,
-        policy: policyOf(receipt.policy),
+        policy,
         migrating: null,
         silent: receipt.silentBelow,
+        provenance: receipt,
       });
       await refold(deps, session, found.committed, policyOf, signal);
       return { session, path: "rebuild" };
@@ -86,16 +95,31 @@ export async function acquire(
   }
 }
 
-function compare(shard: number, marks: Marks | null, committed: Committed | null): Found {
+/** A store that serves another application under the same id is left as it is. */
+function refuseOtherState(shard: number, log: ShardLog, marks: Marks | null): void {
+  if (log.identity !== undefined) refuseOtherLog(`the state of shard ${shard}`, marks?.log, log.identity);
+}
+
+function compare(
+  shard: number,
+  marks: Marks | null,
+  committed: Committed | null,
+  damage: string | null,
+): Found {
   if (committed === null) {
-    if (marks === null) return { path: "fresh", committed };
+    if (marks === null && damage === null) return { path: "fresh", committed };
+    const held = marks === null ? `states, but ${damage ?? ""}` : `marks (seq ${marks.seq})`;
     throw new RefusedError(
       "OFFSETS_LOST",
-      `shard ${shard}: the state store has marks (seq ${marks.seq}) but the consumer group has no committed offsets with a receipt: ` +
+      `shard ${shard}: the state store has ${held}, and the consumer group has no committed offsets with a receipt: ` +
         "they were reset by a tool or expired. Restore them, or start under a fresh CLIENTELA_APPLICATION_ID, which replays the topics",
     );
   }
   const { receipt, offsets } = committed;
+  if (damage !== null) {
+    if (receipt.seq === 0) return { path: "fresh", committed };
+    return { path: "rebuild", committed, why: `the state is damaged (${damage})` };
+  }
   if (marks === null) {
     if (receipt.seq === 0) return { path: "fresh", committed };
     return { path: "rebuild", committed, why: "the state store has no marks" };
@@ -116,22 +140,33 @@ function compare(shard: number, marks: Marks | null, committed: Committed | null
 /** A shard that has published nothing: its first transaction says so before the store gets its first mark (A4). */
 async function startFresh(
   deps: ShardDeps,
+  shard: number,
   log: ShardLog,
   committed: Committed | null,
-  marks: Marks | null,
+  epoch: number,
 ): Promise<Position> {
+  // Whatever stands there without marks is no state of this shard.
+  await clear(deps, shard, epoch);
   let started = committed;
   if (started === null) {
     await log.seek({});
     const offsets: Offsets = Object.fromEntries(FACT_TOPICS.map((topic) => [topic, log.position(topic)]));
     const silentBelow =
       deps.options.firstStart === "silent" ? { offsets: await log.ends(), at: deps.clock.now() } : null;
-    const receipt: Receipt = { seq: 0, clock: null, policy: deps.policy.hash, migrating: null, silentBelow };
+    const begin = begunAt(offsets);
+    const receipt: Receipt = {
+      seq: 0,
+      clock: null,
+      policy: deps.policy.hash,
+      migrating: null,
+      silentBelow,
+      ...provenanceOf(log, begin === null ? {} : { begin }),
+    };
     started = { offsets, receipt };
     await log.commit({ changes: [], segments: [], referrals: [], deadLetters: [] }, started);
   }
   return {
-    storeSeq: marks?.seq ?? 0,
+    storeSeq: 0,
     nextSeq: 1,
     offsets: started.offsets,
     clock: null,
@@ -139,7 +174,19 @@ async function startFresh(
     policy: deps.policy,
     migrating: null,
     silent: started.receipt.silentBelow,
+    provenance: started.receipt,
   };
+}
+
+/** Topics whose first records were gone already when the shard began; null: none. */
+function begunAt(offsets: Offsets): Offsets | null {
+  const late = Object.entries(offsets).filter(([, offset]) => offset > 0);
+  return late.length === 0 ? null : Object.fromEntries(late);
+}
+
+async function clear({ store }: ShardDeps, shard: number, epoch: number): Promise<void> {
+  const { kind } = await store.clear(shard, epoch);
+  if (kind !== "applied") throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
 }
 
 function positionAt(marks: Marks, receipt: Receipt, policyOf: (hash: string) => Policy): Position {
@@ -152,16 +199,18 @@ function positionAt(marks: Marks, receipt: Receipt, policyOf: (hash: string) => 
     policy: policyOf(marks.policy),
     migrating: marks.migrating,
     silent: marks.silentBelow,
+    provenance: receipt,
   };
 }
 
-function refuseTrimmed(shard: number, log: ShardLog): void {
+function refuseTrimmed(shard: number, log: ShardLog, begin: Offsets): void {
   for (const topic of FACT_TOPICS) {
     const first = log.position(topic);
-    if (first > 0 && log.buffered(topic).every((record) => record.offset > 0)) {
+    const needed = begin[topic] ?? 0;
+    if (first > needed && log.buffered(topic).every((record) => record.offset > needed)) {
       throw new RefusedError(
         "LOG_TRIMMED",
-        `shard ${shard}: the state must be rebuilt, but ${topic}-${shard} starts at offset ${first}: what came before it is gone. ` +
+        `shard ${shard}: the state must be rebuilt from offset ${needed} of the topics on, but ${topic}-${shard} starts at offset ${first}: what came before it is gone. ` +
           "Restore the topic or the state store, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
       );
     }

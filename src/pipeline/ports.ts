@@ -4,6 +4,7 @@ import type { CustomerState } from "../domain/customer-state.ts";
 import type { Decoded } from "../domain/accept.ts";
 import type { DeadLetterReason, FactTopic, Referral } from "../domain/events.ts";
 import type { Instant } from "../shared/instant.ts";
+import type { LogIdentity } from "./log-identity.ts";
 
 /** The wall clock. Only the pipeline asks it; the domain is told. */
 export interface Clock {
@@ -72,6 +73,10 @@ export interface Receipt {
   readonly migrating: { readonly to: string; readonly afterCustomerId: string } | null;
   /** First start in `silent` mode (I6); null once history is behind. */
   readonly silentBelow: SilentHistory | null;
+  /** Which log the offsets count in; missing in receipts of before it was kept, and where the log has none. */
+  readonly log?: LogIdentity;
+  /** Where the first start began, of topics whose first records were gone by then: a rebuild needs no more than that. */
+  readonly begin?: Offsets;
 }
 
 /** A first start that tells nobody about the past: records below `offsets` and deadlines up to `at` make no changes, only segments. */
@@ -98,6 +103,8 @@ export interface OutputPacking {
 export interface ShardLog {
   /** What `commit` takes was made by it. */
   readonly packing: OutputPacking;
+  /** Which log this is; missing where log and store live in one process and can't be mixed up. */
+  readonly identity?: LogIdentity;
   /**
    * Step 2 and 3 of *acquire*: fences every predecessor (InitProducerId) and only then reads what was committed.
    * null: nothing was ever committed for this shard under this application id. Offsets without a receipt: throws RefusedError.
@@ -145,11 +152,13 @@ export interface Marks {
   readonly policy: string;
   readonly migrating: Receipt["migrating"];
   readonly silentBelow: SilentHistory | null;
+  readonly log?: Receipt["log"];
+  readonly begin?: Receipt["begin"];
 }
 
 export interface StoredCustomer {
   readonly head: Uint8Array;
-  /** Chunks by page number. Complete: as many as the head says. */
+  /** Chunks by page number, of those that the head names; a page of which nothing is left is missing. */
   readonly chunks: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -182,15 +191,26 @@ export type StateCommitResult =
 
 /** States, deadlines and marks of all shards. Commits are atomic per shard. Errors are PortError. */
 export interface StateStore {
-  /** Step 1 of *acquire*: epoch += 1. marks null: this shard has none (never, or lost). */
-  acquire(
-    shard: number,
-  ): Promise<{ readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null }>;
+  /** The marks, without taking the shard over: who has no business here must not disturb its owner. null: none, or none that can be read. */
+  peek(shard: number): Promise<Marks | null>;
+  /**
+   * Step 1 of *acquire*: epoch += 1. marks null: this shard has none (never, or lost). `damage`: what shows that something else
+   * than this program has deleted or added parts of the shard, or that its marks can't be read; missing or null: nothing does.
+   */
+  acquire(shard: number): Promise<{
+    readonly epoch: number;
+    readonly marks: Marks | null;
+    readonly policyText: string | null;
+    readonly damage?: string | null;
+  }>;
   /**
    * Where the store stands now: seq of the last commit it holds, null without marks. An owner asks after it has read: a store that
-   * lost its last writes answers reads with the past, and what is folded on that must never be published.
+   * lost its last writes answers reads with the past, and what is folded on that must never be published. `damage` as in
+   * `acquire`.
    */
-  position(shard: number): Promise<{ readonly epoch: number; readonly seq: number | null }>;
+  position(
+    shard: number,
+  ): Promise<{ readonly epoch: number; readonly seq: number | null; readonly damage?: string | null }>;
   /** In the order of the ids; null: not held. */
   read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]>;
   commit(shard: number, commit: StateCommit): Promise<StateCommitResult>;

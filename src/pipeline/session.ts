@@ -4,6 +4,7 @@ import type { Instant } from "../shared/instant.ts";
 import { Batch, hasOutput } from "./batch.ts";
 import { CustomerCache } from "./customer-cache.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
+import { provenanceOf, type Provenance } from "./log-identity.ts";
 import type { MergedRecord } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import type {
@@ -30,6 +31,7 @@ export interface Position {
   readonly policy: Policy;
   readonly migrating: Receipt["migrating"];
   readonly silent: SilentHistory | null;
+  readonly provenance: Provenance;
 }
 
 /** A batch that can't change any more, ready to be committed. */
@@ -61,6 +63,8 @@ export class ShardSession {
   #policy: Policy;
   #migrating: Receipt["migrating"];
   #silent: SilentHistory | null;
+  /** What never changes in receipts and marks of this shard. */
+  readonly #provenance: Provenance;
   #policyTexts: Readonly<Record<string, string>>;
   #target: Policy;
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
@@ -89,6 +93,7 @@ export class ShardSession {
     this.#policy = position.policy;
     this.#migrating = position.migrating;
     this.#silent = position.silent;
+    this.#provenance = provenanceOf(log, position.provenance);
     this.#policyTexts = policyTexts;
     this.#target = position.policy;
     this.#transactedAt = deps.clock.now();
@@ -195,7 +200,7 @@ export class ShardSession {
       } catch (cause) {
         throw new RefusedError(
           "STATE_DAMAGED",
-          `a state in shard ${this.shard} can't be read: ${cause instanceof Error ? cause.message : String(cause)}. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
+          `a state in shard ${this.shard} can't be read: ${cause instanceof Error ? cause.message : String(cause)}. Restore the state store, or start with CLIENTELA_ON_STATE_LOSS=rebuild; after an upgrade that was taken back, go forward again`,
           cause,
         );
       }
@@ -211,7 +216,10 @@ export class ShardSession {
   async assureRead(): Promise<void> {
     const before = this.#committedSeq;
     const inFlight = this.#inFlight?.batch.seq;
-    const { epoch, seq } = await this.#deps.store.position(this.shard);
+    const { epoch, seq, damage = null } = await this.#deps.store.position(this.shard);
+    // What becomes of it is decided when the shard is acquired anew.
+    if (damage !== null)
+      throw new RetriableError("STATE_MOVED", `the state of shard ${this.shard} is damaged: ${damage}`);
     // The commit in flight may have ended while the answer was on its way.
     const expected = [before, inFlight, this.#committedSeq];
     if (epoch === this.epoch && expected.includes(seq ?? 0)) return;
@@ -275,6 +283,7 @@ export class ShardSession {
       policy: this.#policy.hash,
       migrating: this.#migrating,
       silentBelow: this.#silent,
+      ...this.#provenance,
     };
     const marks: Omit<Marks, "epoch"> = {
       seq: batch.seq,
@@ -284,6 +293,7 @@ export class ShardSession {
       policy: receipt.policy,
       migrating: receipt.migrating,
       silentBelow: receipt.silentBelow,
+      ...this.#provenance,
     };
     const policyText = this.#unstoredPolicies();
     const commit: StateCommit = { epoch: this.epoch, expectedSeq: this.#storeSeq, writes, marks, policyText };

@@ -2,7 +2,7 @@ import type { Instant } from "../shared/instant.ts";
 import { instant } from "../shared/instant.ts";
 import { acquire } from "./acquire.ts";
 import type { Batch } from "./batch.ts";
-import { ClientelaError } from "./errors.ts";
+import { ClientelaError, RefusedError } from "./errors.ts";
 import { Merge } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import type { ShardLog } from "./ports.ts";
@@ -66,19 +66,34 @@ export class Shard {
 
   async run(): Promise<void> {
     let attempt = 0;
+    let damage: string | null = null;
+    let hasRebuilt = false;
     try {
       while (!this.#isStopping()) {
         try {
           this.#enter("acquiring");
           const started = performance.now();
           const since = this.#deps.clock.now();
-          const { session, path } = await acquire(this.#deps, this.shard, this.#log, this.#stop.signal);
+          const { session, path } = await acquire(
+            this.#deps,
+            this.shard,
+            this.#log,
+            this.#stop.signal,
+            damage,
+          );
+          damage = null;
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await this.#changePolicy(session);
           this.#enter("running");
           await this.#work(session, since, () => (attempt = 0));
         } catch (error) {
+          // A state that can't be read is a lost one, once: what has just been rebuilt and can't be read is a bug.
+          if (this.#isLostState(error) && !hasRebuilt && !this.#isStopping()) {
+            damage = error.message;
+            hasRebuilt = true;
+            continue;
+          }
           if (!(error instanceof ClientelaError) || !error.retriable) throw error;
           if (this.#isStopping()) {
             this.#deps.logger.warn(
@@ -101,6 +116,14 @@ export class Shard {
       this.#enter("stopped");
       for (const resolve of this.#idleWaiters.splice(0)) resolve();
     }
+  }
+
+  #isLostState(error: unknown): error is RefusedError {
+    return (
+      error instanceof RefusedError &&
+      error.code === "STATE_DAMAGED" &&
+      this.#deps.options.onStateLoss === "rebuild"
+    );
   }
 
   async #changePolicy(session: ShardSession): Promise<void> {

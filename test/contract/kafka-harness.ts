@@ -224,8 +224,7 @@ function rivalOf({ shard, kafka, admin, name, prefix, shards }: Parts): ShardLog
   const consumer = { pause: quiet, resume: quiet, seek: quiet, cycleBegunAt: () => 0, committed };
   return new KafkaShardLog(shard, consumer, producer, new LogEnds(admin, prefix, 250, quiet), ENCODER, {
     groupId: name,
-    prefix,
-    shards,
+    identity: { cluster: "", prefix, shards, topics: {} },
     maxBufferedRecords: DEFAULT_SOURCE.maxBufferedRecords,
   });
 }

@@ -86,7 +86,24 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         await store.commit(shard, commitOf(epoch, 0, [], { marks, policyText }));
         await store.commit(shard, commitOf(epoch, 1, []));
         const found = await store.acquire(shard);
-        expect(found).toEqual({ epoch: epoch + 1, marks: { ...marksOf(2), epoch: epoch + 1 }, policyText });
+        expect(found).toMatchObject({
+          epoch: epoch + 1,
+          marks: { ...marksOf(2), epoch: epoch + 1 },
+          policyText,
+        });
+      });
+
+      test("a look at the marks does not take the shard over", async () => {
+        expect(await store.peek(shard)).toBeNull();
+        const epoch = await acquire();
+        expect(await store.peek(shard)).toBeNull();
+        const log = { cluster: "K", prefix: "p.", shards: 4, topics: { orders: "id" } };
+        const marks = marksOf(1, { log, begin: { surveys: 7 } });
+        await store.commit(shard, commitOf(epoch, 0, [], { marks }));
+        expect(await store.peek(shard)).toEqual({ ...marks, epoch });
+        expect(await store.commit(shard, commitOf(epoch, 1, []))).toEqual({ kind: "applied" });
+        expect(await store.clear(shard, epoch)).toEqual({ kind: "applied" });
+        expect(await store.peek(shard)).toBeNull();
       });
 
       test("shards do not see each other", async () => {
@@ -259,6 +276,21 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         ]);
       });
 
+      test("a page in the middle of which nothing is left is gone, and the others are there (an erasure, S2.5)", async () => {
+        const epoch = await acquire();
+        const heavy = (pages: readonly [number, Uint8Array | null][]): CustomerWrite =>
+          write("c", { head: bytes(0, 3), chunks: pages });
+        const all = [0, 1, 2].map((page): [number, Uint8Array] => [page, bytes(page)]);
+        await store.commit(shard, commitOf(epoch, 0, [heavy(all)]));
+        await store.commit(shard, commitOf(epoch, 1, [heavy([[1, null]])]));
+        const [stored] = await store.read(shard, ["c"]);
+        expect([...(stored?.chunks ?? [])].map(([page, chunk]) => [page, [...chunk]])).toEqual([
+          [0, [0]],
+          [2, [2]],
+        ]);
+        expect(await store.position(shard)).toMatchObject({ epoch, seq: 2 });
+      });
+
       test("deleting a customer deletes head, chunks and deadline", async () => {
         const epoch = await acquire();
         const heavy = write("c", {
@@ -429,7 +461,7 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         // The next commit starts from no marks.
         expect(await store.commit(shard, commitOf(epoch, 1, []))).toEqual({ kind: "behind", seq: null });
         expect(await store.clear(shard, epoch)).toEqual({ kind: "applied" });
-        expect(await store.acquire(shard)).toEqual({ epoch: epoch + 1, marks: null, policyText: "P" });
+        expect(await store.acquire(shard)).toMatchObject({ epoch: epoch + 1, marks: null, policyText: "P" });
         expect(await store.commit(shard, commitOf(epoch + 1, 0, [heavy]))).toEqual({ kind: "applied" });
       });
 

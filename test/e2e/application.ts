@@ -65,8 +65,17 @@ export async function startRun(
   const address = (): unknown => logOf(child).find(({ msg }) => msg === "starting")?.["http"];
   await until("an HTTP address", 30_000, () => typeof address() === "string", child);
   const http = String(address());
-  await until("readiness", 60_000, async () => (await fetch(`${http}/readyz`)).ok, child);
+  await until("readiness", 60_000, () => isReady(http), child);
   return { child, http };
+}
+
+/** False also when nobody answers (any more): `until` then tells what the process said. */
+async function isReady(http: string): Promise<boolean> {
+  try {
+    return (await fetch(`${http}/readyz`)).ok;
+  } catch {
+    return false;
+  }
 }
 
 export interface SeenChange {

@@ -148,6 +148,7 @@ export class ForgetfulStore {
       return result;
     };
     return {
+      peek: (shard) => life.call("read", () => this.#inner.peek(shard)),
       acquire: (shard) => life.call("acquire", () => recorded((store) => store.acquire(shard))),
       commit: (shard, commit) => life.call("script", () => recorded((store) => store.commit(shard, commit))),
       clear: (shard, epoch) => life.call("clear", () => recorded((store) => store.clear(shard, epoch))),

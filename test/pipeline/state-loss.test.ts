@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RefusedError } from "../../src/pipeline/errors.ts";
-import type { Marks, ShardLog } from "../../src/pipeline/ports.ts";
+import type { Committed, Marks, ShardLog, StateStore } from "../../src/pipeline/ports.ts";
 import { endOf } from "../../src/pipeline/shard-clock.ts";
 import { day, order } from "./facts.ts";
 import { followChains, World, type Owner, type WorldSetup } from "./world.ts";
@@ -83,6 +83,99 @@ describe("the store has lost everything (A4)", () => {
     const error = await refusal(world, world.own({ options: { onStateLoss: "rebuild" } }));
     expect(error.code).toBe("LOG_TRIMMED");
     expect(error.message).toMatch(/orders-0 starts at offset \d+/);
+    expect(
+      (await world.state("c"))?.orders,
+      "nothing was cleared for a rebuild that can't be",
+    ).toBeUndefined();
+  });
+
+  test("rebuild of a shard that began when the log's beginning was gone already: from where it began", async () => {
+    const world = new World({ startAt: day(20), keep: "uncommitted" });
+    const former = world.own();
+    for (const at of [1, 19]) {
+      await world.append(order("a", at));
+      await world.settle(former);
+    }
+    await world.stop();
+    // Another application, later, on what is left.
+    let committed: Committed | null = null;
+    const log = (inner: ShardLog): ShardLog => ({
+      ...inner,
+      fence: async () => {
+        await inner.fence();
+        return committed;
+      },
+      commit: (_, next) => {
+        committed = next;
+        return Promise.resolve();
+      },
+    });
+    await world.store.forgetAll();
+    const own = (): Owner => world.own({ log, options: { onStateLoss: "rebuild", refreshMs: 0 } });
+    await world.append(order("b", 2));
+    const first = own();
+    await world.settle(first);
+    first.shard.stop();
+    expect((await world.marks())?.begin).toEqual({ orders: 1 });
+    const before = await world.state("b");
+    await world.store.forgetAll();
+    await world.settle(own());
+    expect(await world.state("b")).toEqual(before);
+    await world.stop();
+  });
+});
+
+describe("the state is damaged (A4): something else has deleted or added parts of it", () => {
+  const damaged =
+    (damage: string) =>
+    (inner: StateStore): StateStore => ({
+      ...inner,
+      acquire: async (shard) => ({ ...(await inner.acquire(shard)), damage }),
+      position: async (shard) => ({ ...(await inner.position(shard)), damage }),
+    });
+
+  test("stop: it refuses and says how", async () => {
+    const world = await lived();
+    const before = await world.marks();
+    const error = await refusal(world, world.own({ store: damaged("1 customer is missing") }));
+    expect(error.code).toBe("STATE_LOST");
+    expect(error.message).toContain("the state is damaged (1 customer is missing)");
+    expect((await world.marks())?.seq).toBe(before?.seq);
+  });
+
+  test("rebuild: the state is what it was, and nothing is published twice", async () => {
+    const world = await lived();
+    const before = { transactions: world.transactions.length, a: await world.state("a") };
+    let isDamaged = false;
+    const harm = (): string | null => (isDamaged ? "1 customer is missing" : null);
+    const store = (inner: StateStore): StateStore => ({
+      ...inner,
+      acquire: async (shard) => ({ ...(await inner.acquire(shard)), damage: harm() }),
+      position: async (shard) => ({ ...(await inner.position(shard)), damage: harm() }),
+      clear: (shard, epoch) => {
+        isDamaged = false;
+        return inner.clear(shard, epoch);
+      },
+    });
+    const owner = world.own({ store, options: { onStateLoss: "rebuild" } });
+    await world.settle(owner);
+    // While it runs, until the state is cleared.
+    isDamaged = true;
+    await world.until(() => !isDamaged, 1);
+    await world.settle(owner);
+    await world.stop();
+    expect(world.transactions).toHaveLength(before.transactions);
+    expect(await world.state("a")).toEqual(before.a);
+  });
+
+  test("states without marks are not taken for a fresh start when nothing was ever committed", async () => {
+    const world = new World();
+    const error = await refusal(
+      world,
+      world.own({ store: damaged("2 customers are there without their marks") }),
+    );
+    expect(error.code).toBe("OFFSETS_LOST");
+    expect(world.transactions).toEqual([]);
   });
 });
 
@@ -156,5 +249,21 @@ describe("offsets and log (A4)", () => {
     });
     await world.append(order("a", 20));
     expect((await refusal(world, world.own())).code).toBe("STATE_DAMAGED");
+    await world.settle(world.own({ options: { onStateLoss: "rebuild" } }));
+    await world.stop();
+    followChains(world.changes);
+    expect((await world.state("a"))?.orders).toHaveLength(3);
+  });
+
+  test("a state that can't be read even after it was rebuilt is refused: that is no loss", async () => {
+    const world = await lived();
+    const store = (inner: StateStore): StateStore => ({
+      ...inner,
+      read: (_, ids) => Promise.resolve(ids.map(() => ({ head: Buffer.from([255]), chunks: new Map() }))),
+    });
+    const options = { onStateLoss: "rebuild", cacheCustomers: 0 } as const;
+    const owner = world.own({ store, options });
+    await world.append(order("a", 20));
+    expect((await refusal(world, owner)).code).toBe("STATE_DAMAGED");
   });
 });

@@ -98,6 +98,10 @@ class FolderStateStore implements StateStore {
     return (await this.#shard(shard)).state.due(upTo, limit);
   }
 
+  async peek(shard: number): ReturnType<StateStore["peek"]> {
+    return (await this.#shard(shard)).state.peek();
+  }
+
   async position(shard: number): ReturnType<StateStore["position"]> {
     return (await this.#shard(shard)).state.position();
   }

@@ -13,6 +13,7 @@ export function createMemoryStateStore(): StateStore {
     return state;
   };
   return {
+    peek: (shard) => Promise.resolve(of(shard).peek()),
     acquire: (shard) => Promise.resolve(of(shard).acquire()),
     position: (shard) => Promise.resolve(of(shard).position()),
     read: (shard, customerIds) => Promise.resolve(of(shard).read(customerIds)),

@@ -40,6 +40,10 @@ export class ShardState {
     };
   }
 
+  peek(): Marks | null {
+    return this.#marks === null ? null : { ...this.#marks, epoch: this.#epoch ?? 0 };
+  }
+
   position(): { readonly epoch: number; readonly seq: number | null } {
     return { epoch: this.#epoch ?? 0, seq: this.#marks?.seq ?? null };
   }

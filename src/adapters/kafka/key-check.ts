@@ -15,7 +15,7 @@ export interface KeyCheckOptions {
 const PARTITIONS_SAMPLED = 3;
 const NEAR_END_RECORDS = 50;
 /** One key in so many may sit elsewhere: a record somebody sent by hand must not stop every start. */
-const STRAY_ONE_IN = 10;
+export const STRAY_ONE_IN = 10;
 
 /**
  * Checks that keys sit where Java's murmur2 puts them (A3): else a customer's facts would not meet in one shard. A few records of
@@ -37,7 +37,7 @@ export async function checkKeys(kafka: Kafka, admin: Admin, options: KeyCheckOpt
     );
     const [first] = astray;
     if (first === undefined) continue;
-    const found = describe(first, shards);
+    const found = describeKey(first, shards);
     if (astray.length * STRAY_ONE_IN <= distinct.size) {
       logger.warn(
         { topic, sampled: distinct.size, misplaced: astray.length, ...found },
@@ -45,14 +45,24 @@ export async function checkKeys(kafka: Kafka, admin: Admin, options: KeyCheckOpt
       );
       continue;
     }
-    throw new RefusedError(
-      "KEYS_MISPLACED",
-      `${topic}: ${astray.length} of ${distinct.size} sampled keys are not where Java's murmur2 puts them, so a customer's facts would not meet in one shard. ` +
-        `The record at offset ${found.offset} of partition ${found.partition} has a key with hash ${found.hash}, which belongs in partition ${found.belongsIn} of ${shards}. ` +
-        "Either its producer partitions in another way (librdkafka: set partitioner=murmur2_random; others: murmur2, as the Java client), or partitions were added after it was written. " +
-        "Copy the topic into a new one of that name, keyed by customer and partitioned by murmur2",
-    );
+    throw keysMisplaced(topic, { misplaced: astray.length, sampled: distinct.size }, found, shards);
   }
+}
+
+/** `topic`: its whole name. */
+export function keysMisplaced(
+  topic: string,
+  { misplaced, sampled }: { readonly misplaced: number; readonly sampled: number },
+  found: ReturnType<typeof describeKey>,
+  shards: number,
+): RefusedError {
+  return new RefusedError(
+    "KEYS_MISPLACED",
+    `${topic}: ${misplaced} of ${sampled} sampled keys are not where Java's murmur2 puts them, so a customer's facts would not meet in one shard. ` +
+      `The record at offset ${found.offset} of partition ${found.partition} has a key with hash ${found.hash}, which belongs in partition ${found.belongsIn} of ${shards}. ` +
+      "Either its producer partitions in another way (librdkafka: set partitioner=murmur2_random; others: murmur2, as the Java client), or partitions were added after it was written. " +
+      "Mend the producer, copy the topic into a new one keyed by customer and partitioned by murmur2 (under a new CLIENTELA_TOPIC_PREFIX), and start there under a fresh CLIENTELA_APPLICATION_ID",
+  );
 }
 
 async function samplesOf(admin: Admin, topic: string): Promise<KeySample[]> {
@@ -94,8 +104,8 @@ function idOf({ key, partition }: SampledKey): string {
 }
 
 /** The key's hash, never the key: it names a customer. */
-function describe(
-  { key, partition, offset }: SampledKey,
+export function describeKey(
+  { key, partition, offset }: Omit<SampledKey, "topic">,
   shards: number,
 ): { hash: string; partition: number; offset: number; belongsIn: number } {
   const hash = (murmur2(key) >>> 0).toString(16).padStart(8, "0");

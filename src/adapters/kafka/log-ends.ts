@@ -1,6 +1,7 @@
 import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
+import { RefusedError } from "../../pipeline/errors.ts";
 import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
 import { Rounds } from "./rounds.ts";
 
@@ -11,6 +12,19 @@ export interface Ends {
   readonly low: number;
   /** The last stable offset: where a read_committed reader can get to. */
   readonly high: number;
+}
+
+/**
+ * `place`: topic and partition. Ends that nobody knows refuse nothing.
+ * @throws RefusedError when what must be read next is not in the log
+ */
+export function refuseOutOfRange(place: string, offset: number, ends: Ends | null): void {
+  if (ends === null || (offset >= ends.low && offset <= ends.high)) return;
+  throw new RefusedError(
+    "OFFSET_OUT_OF_RANGE",
+    `${place} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ` +
+      "records were deleted, or the topic was made anew. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
+  );
 }
 
 /**

@@ -2,20 +2,20 @@ import type { KafkaMessage, Message, TopicMessages } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { Referral } from "../../domain/events.ts";
-import { RefusedError } from "../../pipeline/errors.ts";
+import type { LogIdentity } from "../../pipeline/log-identity.ts";
 import type {
   BatchOutput,
   Committed,
   DeadLetter,
   Offsets,
   OutputPacking,
-  Receipt,
   ShardLog,
   SourceRecord,
 } from "../../pipeline/ports.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
 import { partitionOf } from "../../shared/murmur2.ts";
-import type { LogEnds } from "./log-ends.ts";
+import { committedOf, RECEIPT_TOPIC, receiptText, type CommittedOffset } from "./receipts.ts";
+import { refuseOutOfRange, type LogEnds } from "./log-ends.ts";
 import type { ShardProducer } from "./shard-producer.ts";
 import { TopicBuffer } from "./topic-buffer.ts";
 
@@ -34,24 +34,21 @@ export interface ShardConsumer {
   seek(topic: FactTopic, shard: number, offset: number): void;
   /** Begin of the last fetch cycle that has been delivered whole; ms since the epoch. */
   cycleBegunAt(): number;
-  committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]>;
+  committed(shard: number): Promise<CommittedOffset[]>;
 }
 
 export interface ShardLogOptions {
   readonly groupId: string;
-  readonly prefix: string;
-  readonly shards: number;
+  readonly identity: LogIdentity;
   /** A topic's fetch is paused at this many buffered records and goes on below half of them. */
   readonly maxBufferedRecords: number;
 }
-
-/** The receipt travels as metadata of this topic's offset (A4). */
-const RECEIPT_TOPIC: FactTopic = "orders";
 
 /** One shard of the Kafka log (A3, A4). */
 export class KafkaShardLog implements ShardLog {
   readonly shard: number;
   readonly packing: OutputPacking;
+  readonly identity: LogIdentity;
   readonly #consumer: ShardConsumer;
   readonly #producer: ShardProducer;
   readonly #ends: LogEnds;
@@ -71,6 +68,7 @@ export class KafkaShardLog implements ShardLog {
   ) {
     this.shard = shard;
     this.packing = packingOf(encoder, shard);
+    this.identity = options.identity;
     this.#consumer = consumer;
     this.#producer = producer;
     this.#ends = ends;
@@ -82,39 +80,38 @@ export class KafkaShardLog implements ShardLog {
     this.#isReading = false;
     await this.#producer.fence();
     const committed = await this.#consumer.committed(this.shard);
-    const known = committed.filter(({ offset }) => offset >= 0);
-    if (known.length === 0) return null;
-    const metadata = known.find(({ topic }) => topic === RECEIPT_TOPIC)?.metadata ?? null;
-    if (metadata === null || metadata === "") {
-      throw new RefusedError(
-        "RECEIPT_MISSING",
-        `group ${this.#options.groupId} has offsets for shard ${this.shard} without a receipt: a tool has set them, or another program uses this group. ` +
-          "Restore them, or start under a fresh CLIENTELA_APPLICATION_ID",
-      );
-    }
-    const offsets = Object.fromEntries(known.map(({ topic, offset }) => [topic, offset])) as Offsets;
-    return { offsets, receipt: JSON.parse(metadata) as Receipt };
+    return committedOf(committed, `shard ${this.shard} in group ${this.#options.groupId}`);
   }
 
   async seek(offsets: Offsets): Promise<void> {
     this.#isReading = false;
     await this.#ends.refresh();
     for (const topic of FACT_TOPICS) {
-      const ends = this.#ends.of(topic, this.shard);
-      const offset = offsets[topic] ?? ends?.low ?? 0;
-      if (ends !== null && (offset < ends.low || offset > ends.high)) {
-        throw new RefusedError(
-          "OFFSET_OUT_OF_RANGE",
-          `${this.#options.prefix}${topic}-${this.shard} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ` +
-            "records were deleted, or the topic was made anew. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
-        );
-      }
+      const offset = offsets[topic] ?? this.#ends.of(topic, this.shard)?.low ?? 0;
+      this.#refuseOutOfRange(topic, offset);
       const buffer = this.#buffer(topic);
       buffer.records = [];
       buffer.position = offset;
     }
     this.#isReading = true;
     this.restart();
+  }
+
+  /**
+   * A broker has said that the position of some topic is not in the log. Reads on when it was wrong, as one that has just become the
+   * leader may be.
+   * @throws RefusedError when it was right, RetriableError when nobody can be asked
+   */
+  async verifyPositions(): Promise<void> {
+    if (!this.#isReading) return;
+    await this.#ends.refresh();
+    for (const [topic, buffer] of this.#buffers) this.#refuseOutOfRange(topic, buffer.position);
+    this.restart();
+  }
+
+  #refuseOutOfRange(topic: FactTopic, offset: number): void {
+    const place = `${this.identity.prefix}${topic}-${this.shard}`;
+    refuseOutOfRange(place, offset, this.#ends.of(topic, this.shard));
   }
 
   /** Reads on from the positions: after a seek, and after the group has been joined again. */
@@ -198,8 +195,9 @@ export class KafkaShardLog implements ShardLog {
   }
 
   async commit(output: BatchOutput<unknown, unknown>, { offsets, receipt }: Committed): Promise<void> {
-    const { groupId, prefix } = this.#options;
-    const metadata = JSON.stringify(receipt);
+    const { groupId } = this.#options;
+    const { prefix } = this.identity;
+    const metadata = receiptText(receipt, offsets);
     const topics = FACT_TOPICS.map((topic) => ({
       topic: prefix + topic,
       partitions: [
@@ -219,7 +217,7 @@ export class KafkaShardLog implements ShardLog {
   }
 
   #records({ changes, segments, referrals, deadLetters }: BatchOutput<Message, Message>): TopicMessages[] {
-    const { prefix, shards } = this.#options;
+    const { prefix, shards } = this.identity;
     const records: TopicMessages[] = [];
     const add = (topic: string, messages: TopicMessages["messages"]): void => {
       if (messages.length > 0) records.push({ topic: prefix + topic, messages });
@@ -260,7 +258,7 @@ export class KafkaShardLog implements ShardLog {
       const known = headers[name];
       headers[name] = known === undefined ? bytes : Array.isArray(known) ? [...known, bytes] : [known, bytes];
     }
-    headers["clientela_error_topic"] = this.#options.prefix + record.topic;
+    headers["clientela_error_topic"] = this.identity.prefix + record.topic;
     headers["clientela_error_partition"] = String(record.partition);
     headers["clientela_error_offset"] = String(record.offset);
     headers["clientela_error_reason"] = reason;

@@ -1,21 +1,31 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { ShardSource } from "../../pipeline/ports.ts";
+import type { LogIdentity } from "../../pipeline/log-identity.ts";
+import { RefusedError } from "../../pipeline/errors.ts";
 import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
+import { checkGroup } from "./group-check.ts";
 import { checkKeys } from "./key-check.ts";
+import { KeyWatch } from "./key-watch.ts";
 import { LogEnds } from "./log-ends.ts";
+import { identityOf, LogWatch } from "./log-watch.ts";
+import { patchOutOfRange } from "./out-of-range-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
 import { Rounds } from "./rounds.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { ShardProducer } from "./shard-producer.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
+import { TopicFactsReader } from "./topic-facts.ts";
 import { checkRecordSizes, checkTopics } from "./topics.ts";
 
 export interface ShardSourceOptions {
   /** Group id, and prefix of the transactional ids. */
   readonly applicationId: string;
   readonly prefix: string;
+  /** Version and hash of the policy, told to the other members. */
+  readonly policy?: string;
   readonly encoder: OutputEncoder;
   readonly logger: {
     debug(fields: object, message: string): void;
@@ -50,6 +60,9 @@ const FETCH_WAIT_MS = 100;
  */
 const FETCH_BYTES = 262_144;
 const ENDS_INTERVAL_MS = 250;
+/** How often the topics are asked whether they are still the same. */
+const TOPICS_INTERVAL_MS = 2_000;
+const OUT_OF_RANGE_RETRY_MS = 1_000;
 
 type Handler = Parameters<ShardSource["start"]>[0];
 
@@ -67,7 +80,11 @@ export class KafkaShardSource implements ShardSource {
   /** A join that kafkajs makes from scratch. */
   readonly #join = new Ongoing();
   readonly #offsets = new Rounds(() => this.#askOffsets());
-  #shards = 0;
+  readonly #facts: TopicFactsReader;
+  readonly #watch: LogWatch;
+  #identity: LogIdentity | null = null;
+  #keys: KeyWatch | null = null;
+  #failed: (error: Error) => void = () => undefined;
   #cycleStartedAt = 0;
   #cycleBegunAt = 0;
   #isStopping = false;
@@ -75,12 +92,26 @@ export class KafkaShardSource implements ShardSource {
   constructor(kafka: Kafka, options: ShardSourceOptions) {
     this.#kafka = kafka;
     this.#options = options;
+    patchOutOfRange();
+    this.#facts = new TopicFactsReader(kafka, options.prefix);
+    this.#watch = new LogWatch(
+      () => this.#facts.read(),
+      TOPICS_INTERVAL_MS,
+      (error) => this.#failed(error),
+    );
     this.#topics = new Map(FACT_TOPICS.map((topic) => [options.prefix + topic, topic]));
     this.#admin = kafka.admin();
     this.#ends = new LogEnds(this.#admin, options.prefix, ENDS_INTERVAL_MS, () => this.#wakeAll());
     this.#consumer = kafka.consumer({
       groupId: options.applicationId,
-      partitionAssigners: [createStickyAssigner(() => [...this.#logs.keys()])],
+      partitionAssigners: [
+        createStickyAssigner({
+          held: () => [...this.#logs.keys()],
+          ...(options.policy === undefined ? {} : { policy: options.policy }),
+          onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
+          onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
+        }),
+      ],
       readUncommitted: false,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: FETCH_BYTES,
@@ -99,10 +130,17 @@ export class KafkaShardSource implements ShardSource {
 
   async start(handler: Handler): Promise<void> {
     try {
+      const { prefix, applicationId, logger } = this.#options;
+      this.#failed = (error) => handler.failed(error);
       await this.#admin.connect();
-      this.#shards = await checkTopics(this.#admin, this.#options.prefix);
-      await checkRecordSizes(this.#admin, this.#options.prefix);
-      await checkKeys(this.#kafka, this.#admin, { ...this.#options, shards: this.#shards });
+      const shards = await checkTopics(this.#admin, prefix);
+      await checkRecordSizes(this.#admin, prefix);
+      const identity = identityOf(await this.#facts.read(), prefix, shards);
+      await checkGroup(this.#admin, applicationId, identity);
+      await checkKeys(this.#kafka, this.#admin, { prefix, logger, shards });
+      this.#identity = identity;
+      this.#keys = new KeyWatch({ prefix, logger, shards });
+      this.#watch.start(identity);
       await this.#consumer.connect();
       await this.#consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true });
       this.#listen(handler);
@@ -123,6 +161,7 @@ export class KafkaShardSource implements ShardSource {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#ends.stop();
+    this.#watch.stop();
     await Promise.all(this.#releasing.values());
     // kafkajs does not leave while it joins for the first time, or anew after a crash: the member would be missed only later.
     const leaving = this.#join.ended().then(() => this.#consumer.disconnect());
@@ -130,6 +169,7 @@ export class KafkaShardSource implements ShardSource {
     const [left] = await Promise.allSettled([
       within(LEAVE_MS, "leaving the group", leaving),
       within(LEAVE_MS, "leaving", this.#admin.disconnect()),
+      this.#facts.close(),
     ]);
     if (left.status === "rejected")
       this.#options.logger.warn(
@@ -163,7 +203,10 @@ export class KafkaShardSource implements ShardSource {
 
   /** Before the first fetch of a new generation: hold what is new, let go what is lost, read on with what stays. */
   #onJoin(handler: Handler, shards: readonly number[]): void {
-    const assigned = new Set(shards);
+    const identity = this.#identity;
+    if (identity === null) return;
+    // Partitions that were added: nobody reads them, and the watch says why.
+    const assigned = new Set(shards.filter((shard) => shard < identity.shards));
     for (const shard of this.#logs.keys()) if (!assigned.has(shard)) this.#release(handler, shard);
     for (const shard of assigned) {
       const held = this.#logs.get(shard);
@@ -172,7 +215,7 @@ export class KafkaShardSource implements ShardSource {
         continue;
       }
       for (const topic of this.#topics.keys()) this.#consumer.pause([{ topic, partitions: [shard] }]);
-      const log = this.#open(shard);
+      const log = this.#open(shard, identity);
       this.#logs.set(shard, log);
       // A shard that comes back while it is still being let go is opened after that, unless it has gone again by then.
       void (this.#releasing.get(shard) ?? Promise.resolve()).then(() => {
@@ -192,13 +235,12 @@ export class KafkaShardSource implements ShardSource {
     this.#releasing.set(shard, released);
   }
 
-  #open(shard: number): KafkaShardLog {
-    const { applicationId, prefix, encoder, transactionTimeoutMs, maxBufferedRecords } = this.#options;
+  #open(shard: number, identity: LogIdentity): KafkaShardLog {
+    const { applicationId, encoder, transactionTimeoutMs, maxBufferedRecords } = this.#options;
     const producer = new ShardProducer(this.#kafka, `${applicationId}-${shard}`, transactionTimeoutMs);
     return new KafkaShardLog(shard, this.#steering(), producer, this.#ends, encoder, {
       groupId: applicationId,
-      prefix,
-      shards: this.#shards,
+      identity,
       maxBufferedRecords,
     });
   }
@@ -263,10 +305,45 @@ export class KafkaShardSource implements ShardSource {
       // Not in kafkajs's types: 1 says that the broker stamped the record when it appended it.
       const first = batch.messages[0] as { batchContext?: { timestampType?: number } } | undefined;
       const isAppendTime = first?.batchContext?.timestampType === 1;
-      if (!isAppendTime && topic !== "referrals") this.#warnOnce(topic);
+      if (topic !== "referrals") {
+        if (!isAppendTime) this.#warnOnce(topic);
+        const refused = this.#keys?.look(topic, batch.partition, batch.messages) ?? null;
+        if (refused !== null) {
+          this.#failed(refused);
+          return;
+        }
+      }
       log.deliver(topic, batch.messages, Number(batch.lastOffset()) + 1, isAppendTime);
     }
     await payload.heartbeat();
+  }
+
+  /** A broker says that it does not hold what a shard must read next: nobody reads on before that is clear. */
+  async #verifyPositions(topic: string, shard: number): Promise<void> {
+    this.#options.logger.warn(
+      { topic, shard },
+      "the next offset is not in the log, asking where it begins and ends",
+    );
+    const log = this.#logs.get(shard);
+    while (log !== undefined && this.#logs.get(shard) === log && !this.#isStopping) {
+      try {
+        await log.verifyPositions();
+        return;
+      } catch (error) {
+        if (error instanceof RefusedError) {
+          this.#failed(error);
+          return;
+        }
+        await sleep(OUT_OF_RANGE_RETRY_MS);
+      }
+    }
+  }
+
+  #warnOfPolicies(policies: readonly string[]): void {
+    this.#options.logger.warn(
+      { policies },
+      "members of the group run under different policies: each shard that moves between them is folded anew. Normal while a new policy is rolled out; otherwise two deployments share this application id",
+    );
   }
 
   #warnOnce(topic: FactTopic): void {

@@ -1,25 +1,38 @@
 import type { PartitionAssigner } from "kafkajs";
 import { assignShards } from "./assignor.ts";
+import type { OutOfRangeListener } from "./out-of-range-patch.ts";
 import kafkajs from "./kafkajs.ts";
 
 const NAME = "clientela-shards-v1";
 const VERSION = 1;
 
+/** What the protocol asks of this process, and tells it. */
+export interface AssignedMember extends Partial<OutOfRangeListener> {
+  /** The shards this process holds when it joins. */
+  held(): readonly number[];
+  /** Version and hash of the policy this process runs under. */
+  readonly policy?: string;
+  /** This process leads the group, and its members run under these different policies. */
+  onMixedPolicies?(policies: readonly string[]): void;
+}
+
 /**
  * The group protocol of `assignShards`: shard p is partition p of every topic, always at one member. What a member holds
- * travels with its join request.
- * @param held the shards this process holds when it joins
+ * travels with its join request, and under which policy it runs.
  */
-export function createStickyAssigner(held: () => readonly number[]): PartitionAssigner {
+export function createStickyAssigner(member: AssignedMember): PartitionAssigner {
   const { AssignerProtocol } = kafkajs;
   return ({ cluster }) => ({
     name: NAME,
     version: VERSION,
+    onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
     assign({ members, topics }) {
       const joined = members.map(({ memberId, memberMetadata }) => {
         const decoded = AssignerProtocol.MemberMetadata.decode(memberMetadata);
-        return { memberId, held: decodeShards(decoded?.userData) };
+        return { memberId, ...decodeUserData(decoded?.userData) };
       });
+      const policies = new Set(joined.flatMap(({ policy }) => (policy === null ? [] : [policy])));
+      if (policies.size > 1) member.onMixedPolicies?.([...policies].sort());
       const shards = new Set<number>();
       for (const topic of topics) {
         for (const { partitionId } of cluster.findTopicPartitionMetadata(topic)) shards.add(partitionId);
@@ -42,15 +55,22 @@ export function createStickyAssigner(held: () => readonly number[]): PartitionAs
         metadata: AssignerProtocol.MemberMetadata.encode({
           version: VERSION,
           topics,
-          userData: Buffer.from(JSON.stringify(held())),
+          userData: Buffer.from(
+            JSON.stringify([...member.held(), ...(member.policy === undefined ? [] : [member.policy])]),
+          ),
         }),
       };
     },
   });
 }
 
-function decodeShards(userData: Buffer | undefined): number[] {
-  if (userData === undefined || userData.length === 0) return [];
-  const parsed: unknown = JSON.parse(userData.toString("utf8"));
-  return Array.isArray(parsed) ? parsed.filter((shard) => typeof shard === "number") : [];
+/** A list of the shards held, and the policy as a text among them: members of before it was told take only the numbers. */
+function decodeUserData(userData: Buffer | undefined): { held: number[]; policy: string | null } {
+  const parsed: unknown =
+    userData === undefined || userData.length === 0 ? [] : JSON.parse(userData.toString("utf8"));
+  const items: unknown[] = Array.isArray(parsed) ? parsed : [];
+  return {
+    held: items.filter((item) => typeof item === "number"),
+    policy: items.find((item) => typeof item === "string") ?? null,
+  };
 }

@@ -6,6 +6,6 @@
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then return { 'behind', '' } end
 if epoch ~= ARGV[1] then return { 'fenced', epoch } end
-redis.call('HDEL', KEYS[1], 'seq', 'marks')
+redis.call('HDEL', KEYS[1], 'seq', 'marks', 'counts')
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
 return { 'applied', '0' }

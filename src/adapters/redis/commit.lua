@@ -5,8 +5,9 @@
      ARGV[6…11] how many: states to set, states to delete, chunks to set, chunks to delete, deadlines to set, deadlines to remove
      ARGV[12…]  the items in that order: id, head … | id … | field, bytes … | field … | instant, id … | id …
      Returns {"applied", seq} | {"already", seq} | {"fenced", epoch held by the store} | {"behind", seq of the store, "" = no marks}
+     | {"damaged", counts, counts found}: another number of states, chunks and deadlines than the last commit left.
      Sent twice, the second is "already" and changes nothing. ]]
-local held = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
+local held = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'counts')
 local epoch, seq = held[1], held[2] or ''
 if not epoch then return { 'behind', '' } end
 if epoch ~= ARGV[1] then return { 'fenced', epoch } end
@@ -14,9 +15,11 @@ if seq == ARGV[3] then return { 'already', seq } end
 if (seq == '' and '0' or seq) ~= ARGV[2] then return { 'behind', seq } end
 
 -- A key of another type must fail here: once something is written, an error would leave half a batch.
-redis.call('HLEN', KEYS[2])
-redis.call('HLEN', KEYS[3])
-redis.call('ZCARD', KEYS[4])
+local function counts()
+  return redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) .. ' ' .. redis.call('ZCARD', KEYS[4])
+end
+local found = counts()
+if held[3] and held[3] ~= found then return { 'damaged', held[3], found } end
 
 -- First, because it needs memory: a Redis that is full refuses a script at its first such write, and only there.
 redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'marks', ARGV[4])
@@ -39,4 +42,5 @@ send('HSET', KEYS[3], 2 * ARGV[8])
 send('HDEL', KEYS[3], 1 * ARGV[9])
 send('ZADD', KEYS[4], 2 * ARGV[10])
 send('ZREM', KEYS[4], 1 * ARGV[11])
+redis.call('HSET', KEYS[1], 'counts', counts())
 return { 'applied', ARGV[3] }

@@ -10,6 +10,8 @@ const CUSTOMERS_PER_COMMAND = 4000;
 /** Customers with pages, and pages, in one script; Lua unpacks fewer than 8000 values. */
 const HEAVY_PER_SCRIPT = 500;
 const PAGES_PER_SCRIPT = 1000;
+/** A head that names more was written by something else; 1.6 million orders. */
+const MOST_PAGES = 100_000;
 /** So often a customer's pages may change under a reader before it gives up for now. */
 const ATTEMPTS = 5;
 
@@ -29,6 +31,7 @@ export class CustomerReader {
   readonly #redis: RedisConnection;
   readonly #pages: PagesOf;
 
+  /** `pages` may throw on what is no head. */
   constructor(redis: RedisConnection, pages: PagesOf) {
     this.#redis = redis;
     this.#pages = pages;
@@ -47,7 +50,7 @@ export class CustomerReader {
     const stored: (StoredCustomer | null)[] = new Array<StoredCustomer | null>(customerIds.length);
     let heavy: Heavy[] = [];
     const sort = (index: number, customerId: string, head: Buffer | null): void => {
-      const pages = head === null ? null : this.#pages(head);
+      const pages = head === null ? null : this.#pagesIn(keys, head);
       stored[index] = head === null ? null : { head, chunks: NO_CHUNKS };
       if (head !== null && pages !== null && pages[0] < pages[1])
         heavy.push({ index, customerId, head, pages });
@@ -82,8 +85,28 @@ export class CustomerReader {
     const heads = await this.heads(keys, customerIds);
     return customerIds.flatMap((customerId, i) => {
       const head = heads[i] ?? null;
-      return head === null ? [] : pageNumbers(this.#pages(head)).map((page) => [customerId, page] as const);
+      return head === null
+        ? []
+        : pageNumbers(this.#pagesIn(keys, head)).map((page) => [customerId, page] as const);
     });
+  }
+
+  /** @throws RefusedError when these bytes are no head */
+  #pagesIn(keys: ShardKeys, head: Buffer): readonly [first: number, tail: number] {
+    let why = "it names more pages than a customer can have";
+    let cause: unknown;
+    try {
+      const [first, tail] = this.#pages(head);
+      if (first >= 0 && tail - first <= MOST_PAGES) return [first, tail];
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+      cause = error;
+    }
+    throw new RefusedError(
+      "STATE_DAMAGED",
+      `a state in ${keys.states} can't be read: ${why}. Restore the state store, or start with CLIENTELA_ON_STATE_LOSS=rebuild; after an upgrade that was taken back, go forward again`,
+      cause,
+    );
   }
 
   async #readPages(
@@ -112,19 +135,12 @@ export class CustomerReader {
       const chunks = new Map<number, Uint8Array>();
       for (const [j, page] of numbers.entries()) {
         const chunk = found[j] ?? null;
+        // Pages of which nothing is left have been deleted; that none is missing otherwise the shard's counts tell.
         if (chunk !== null) chunks.set(page, chunk);
-        else if (head.equals(customer.head)) throw missingPage(keys, page);
       }
       return { head, chunks };
     });
   }
-}
-
-function missingPage(keys: ShardKeys, page: number): RefusedError {
-  return new RefusedError(
-    "STATE_DAMAGED",
-    `page ${page} of a customer is missing in ${keys.chunks}: something else deleted it. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
-  );
 }
 
 function pageNumbers([first, tail]: readonly [number, number]): number[] {

@@ -49,6 +49,8 @@ export function createRedisClient(endpoint: RedisEndpoint): RedisClient {
     connectTimeout: endpoint.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // A master that was demoted keeps its connections: connected anew, its name may lead to its successor. Nothing is sent again.
+    reconnectOnError: (error: Error) => error.message.includes("READONLY"),
     connectionName: "clientela",
     ...(username === "" ? {} : { username }),
     ...(password === "" ? {} : { password }),

@@ -3,7 +3,7 @@ import { CLUSTER_SLOTS, slotOfTag } from "./slots.ts";
 
 /** The keys of one shard. All carry the same hash tag, so that one script may touch them all in a cluster (A3, A7). */
 export interface ShardKeys {
-  /** Hash: `epoch`, `seq`, `marks` (JSON), `policy` (text). */
+  /** Hash: `epoch`, `seq`, `marks` (JSON), `policy` (text), `counts` (of states, chunks, deadlines). */
   readonly marks: string;
   /** Hash: customer id → head of the state. */
   readonly states: string;

@@ -1,5 +1,5 @@
 import type { Marks, StateCommitResult } from "../../pipeline/ports.ts";
-import { RefusedError } from "../../pipeline/errors.ts";
+import { RetriableError } from "../../pipeline/errors.ts";
 
 /** A reply that commands of this adapter never give: a proxy that is no Redis, or a bug. */
 function unexpected(what: string): Error {
@@ -26,8 +26,8 @@ export function asText(reply: unknown, what: string): string {
 }
 
 /** The answer of commit.lua and clear.lua. */
-export function asCommitResult(reply: unknown): StateCommitResult {
-  const [kind, value] = asArray(reply, "a commit").map((item) => asText(item, "a commit"));
+export function asCommitResult(shard: number, reply: unknown): StateCommitResult {
+  const [kind, value, found] = asArray(reply, "a commit").map((item) => asText(item, "a commit"));
   switch (kind) {
     case "applied":
     case "already":
@@ -36,38 +36,87 @@ export function asCommitResult(reply: unknown): StateCommitResult {
       return { kind, epoch: Number(value) };
     case "behind":
       return { kind, seq: value === "" ? null : Number(value) };
+    case "damaged":
+      throw damaged(shard, value ?? "", found ?? "");
     default:
       throw unexpected("a commit");
   }
 }
 
-/** The answer of acquire.lua; marks that are no JSON were not written by this program. */
-export function asAcquired(
-  shard: number,
-  reply: unknown,
-): { readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null } {
-  const [epoch, marks, policy] = asArray(reply, "an acquire");
+/** The answer of position.lua. */
+export function asPosition(reply: unknown): {
+  readonly epoch: number;
+  readonly seq: number | null;
+  readonly damage: string | null;
+} {
+  const what = "where the state stands";
+  const [epoch = "", seq = "", counts = "", found = ""] = asArray(reply, what).map((item) =>
+    asText(item, what),
+  );
+  const damage = counts === "" || counts === found ? null : difference(counts, found);
+  return { epoch: Number(epoch), seq: seq === "" ? null : Number(seq), damage };
+}
+
+/** The answer of acquire.lua. */
+export function asAcquired(reply: unknown): {
+  readonly epoch: number;
+  readonly marks: Marks | null;
+  readonly policyText: string | null;
+  readonly damage: string | null;
+} {
+  const [epoch, ...rest] = asArray(reply, "an acquire");
   if (typeof epoch !== "number") throw unexpected("an acquire");
+  const [text = "", policyText = "", counts = "", found = ""] = rest.map((item) =>
+    asText(item, "an acquire"),
+  );
+  const marks = text === "" ? null : parseMarks(text);
   return {
     epoch,
-    marks: isAbsent(marks) ? null : { ...parseMarks(shard, asText(marks, "an acquire")), epoch },
-    policyText: isAbsent(policy) ? null : asText(policy, "an acquire"),
+    marks: marks === null ? null : { ...marks, epoch },
+    policyText: policyText === "" ? null : policyText,
+    damage: damageOf(text, marks, counts, found),
   };
 }
 
-/** A Lua table ends at its last value, so that a trailing nil is not even there. */
-function isAbsent(value: unknown): value is null | undefined {
-  return value === null || value === undefined;
+/** Fields `epoch` and `marks` of a shard's marks; null when there are none, or none that can be read. */
+export function asMarks(reply: unknown): Marks | null {
+  const [epoch, text] = asBuffers(reply, "marks");
+  if (text === null || text === undefined) return null;
+  const marks = parseMarks(asText(text, "marks"));
+  return marks === null ? null : { ...marks, epoch: Number(epoch?.toString("utf8") ?? 0) };
 }
 
-function parseMarks(shard: number, text: string): Omit<Marks, "epoch"> {
+/** null: they were not written by this program. */
+function parseMarks(text: string): Omit<Marks, "epoch"> | null {
   try {
     return JSON.parse(text) as Omit<Marks, "epoch">;
-  } catch (cause) {
-    throw new RefusedError(
-      "STATE_DAMAGED",
-      `the marks of shard ${shard} in Redis can't be read. Restore the state store, or delete the shard's keys and start with CLIENTELA_ON_STATE_LOSS=rebuild`,
-      cause,
-    );
+  } catch {
+    return null;
   }
+}
+
+const NOTHING = "0 0 0";
+
+/** Counts are "states chunks deadlines"; those of a state from before they were kept are "". */
+function damageOf(text: string, marks: object | null, counts: string, found: string): string | null {
+  if (text !== "" && marks === null) return "its marks can't be read";
+  if (text === "") return found === NOTHING ? null : `${spelt(found)} are there without their marks`;
+  return counts === "" || counts === found ? null : difference(counts, found);
+}
+
+/** Retriable, because whoever acquires the shard anew learns what became of it. */
+function damaged(shard: number, counts: string, found: string): RetriableError {
+  return new RetriableError(
+    "STATE_MOVED",
+    `the state of shard ${shard} is damaged: ${difference(counts, found)}`,
+  );
+}
+
+function difference(counts: string, found: string): string {
+  return `the last commit left ${spelt(counts)}, now there are ${spelt(found)}: something else has deleted or added some`;
+}
+
+function spelt(counts: string): string {
+  const [states, chunks, deadlines] = counts.split(" ");
+  return `${states ?? ""} customers, ${chunks ?? ""} chunks and ${deadlines ?? ""} deadlines`;
 }

@@ -16,6 +16,7 @@ function loadScript(name: string): Script {
 
 export const SCRIPTS = {
   acquire: loadScript("acquire"),
+  position: loadScript("position"),
   commit: loadScript("commit"),
   clear: loadScript("clear"),
   pages: loadScript("pages"),

@@ -7,7 +7,7 @@ import { CustomerPass } from "./customer-pass.ts";
 import { CustomerReader, type PagesOf } from "./customer-reader.ts";
 import type { RedisEndpoint } from "./endpoint.ts";
 import { shardKeys, type ShardKeys } from "./keys.ts";
-import { asAcquired, asArray, asBuffers, asCommitResult, asText } from "./replies.ts";
+import { asAcquired, asArray, asBuffers, asCommitResult, asMarks, asPosition, asText } from "./replies.ts";
 import { SCRIPTS } from "./script.ts";
 import { checkServer } from "./server-check.ts";
 
@@ -60,19 +60,24 @@ class Store implements RedisStateStore {
 
   async acquire(shard: number): ReturnType<StateStore["acquire"]> {
     this.#passes.delete(shard);
+    const reply = await this.#redis.script(
+      `acquiring shard ${shard}`,
+      SCRIPTS.acquire,
+      this.#allKeys(shard),
+      [],
+    );
+    return asAcquired(reply);
+  }
+
+  async peek(shard: number): ReturnType<StateStore["peek"]> {
     const { marks } = this.#keysOf(shard);
-    const reply = await this.#redis.script(`acquiring shard ${shard}`, SCRIPTS.acquire, [marks], []);
-    return asAcquired(shard, reply);
+    const reply = await this.#redis.command("looking at the marks", "HMGET", marks, "epoch", "marks");
+    return asMarks(reply);
   }
 
   async position(shard: number): ReturnType<StateStore["position"]> {
-    const { marks } = this.#keysOf(shard);
-    const reply = await this.#redis.command("looking where the state stands", "HMGET", marks, "epoch", "seq");
-    const [epoch, seq] = asBuffers(reply, "marks");
-    return {
-      epoch: epoch === null || epoch === undefined ? 0 : Number(asText(epoch, "marks")),
-      seq: seq === null || seq === undefined ? null : Number(asText(seq, "marks")),
-    };
+    const doing = "looking where the state stands";
+    return asPosition(await this.#redis.script(doing, SCRIPTS.position, this.#allKeys(shard), []));
   }
 
   async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
@@ -85,22 +90,23 @@ class Store implements RedisStateStore {
     // Which pages go with a deleted customer only its head tells. If somebody else wrote since, the script refuses.
     const dropped = deleted.length === 0 ? [] : await this.#reader.pagesOf(keys, deleted);
     const args = commitArguments(commit, dropped);
-    const { marks, states, chunks, deadlines } = keys;
     const reply = await this.#redis.script(
       `committing seq ${commit.marks.seq} of shard ${shard}`,
       SCRIPTS.commit,
-      [marks, states, chunks, deadlines],
+      this.#allKeys(shard),
       args,
     );
     this.#endPassIfChanged(shard, commit);
-    return asCommitResult(reply);
+    return asCommitResult(shard, reply);
   }
 
   async clear(shard: number, epoch: number): Promise<StateCommitResult> {
     this.#passes.delete(shard);
-    const { marks, states, chunks, deadlines } = this.#keysOf(shard);
-    const keys = [marks, states, chunks, deadlines];
-    return asCommitResult(await this.#redis.script(`clearing shard ${shard}`, SCRIPTS.clear, keys, [epoch]));
+    const keys = this.#allKeys(shard);
+    return asCommitResult(
+      shard,
+      await this.#redis.script(`clearing shard ${shard}`, SCRIPTS.clear, keys, [epoch]),
+    );
   }
 
   async due(
@@ -170,6 +176,12 @@ class Store implements RedisStateStore {
     if (pass === undefined) return;
     const isSame = commit.writes.every(({ customerId, head }) => pass.holds(customerId) === (head !== null));
     if (!isSame) this.#passes.delete(shard);
+  }
+
+  /** As the scripts take them. */
+  #allKeys(shard: number): string[] {
+    const { marks, states, chunks, deadlines } = this.#keysOf(shard);
+    return [marks, states, chunks, deadlines];
   }
 
   #keysOf(shard: number): ShardKeys {

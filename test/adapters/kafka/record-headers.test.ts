@@ -33,7 +33,11 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     producer as unknown as ShardProducer,
     ends as unknown as LogEnds,
     {} as OutputEncoder,
-    { groupId: "g", prefix: "", shards: 1, maxBufferedRecords: 10 },
+    {
+      groupId: "g",
+      identity: { cluster: "", prefix: "", shards: 1, topics: {} },
+      maxBufferedRecords: 10,
+    },
   );
   await log.seek({});
   const message = {

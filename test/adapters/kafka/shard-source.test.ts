@@ -54,8 +54,19 @@ class Group {
           topics: topics.map((name) => ({ name, partitions: Array.from({ length: PARTITIONS }) })),
         }),
       fetchTopicOffsets: () => Promise.resolve([]),
+      fetchOffsets: () => Promise.resolve([]),
+      describeGroups: () => Promise.resolve({ groups: [] }),
     };
-    return { consumer: () => consumer, admin: () => admin, producer: quiet } as unknown as Kafka;
+    const broker = { versions: null, metadata: () => Promise.resolve({ clusterId: "c", topicMetadata: [] }) };
+    const cluster = {
+      connect: done,
+      disconnect: done,
+      addMultipleTargetTopics: done,
+      findControllerBroker: () => Promise.resolve(broker),
+    };
+    const inner = { [Symbol("private:Kafka:createCluster")]: () => cluster };
+    const outer = { consumer: () => consumer, admin: () => admin, producer: quiet };
+    return { ...inner, ...outer } as unknown as Kafka;
   }
 }
 

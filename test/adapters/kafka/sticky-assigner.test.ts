@@ -1,6 +1,6 @@
 import kafkajs, { type Cluster } from "kafkajs";
 import { expect, test } from "vitest";
-import { createStickyAssigner } from "../../../src/adapters/kafka/sticky-assigner.ts";
+import { createStickyAssigner, type AssignedMember } from "../../../src/adapters/kafka/sticky-assigner.ts";
 
 const TOPICS = ["x.orders", "x.surveys"];
 
@@ -11,16 +11,21 @@ function clusterOf(partitions: number): Cluster {
   return { findTopicPartitionMetadata } as unknown as Cluster;
 }
 
-function assigner(held: readonly number[]): ReturnType<ReturnType<typeof createStickyAssigner>> {
-  return createStickyAssigner(() => held)({
+function assigner(
+  held: readonly number[],
+  member: Partial<AssignedMember> = {},
+): ReturnType<ReturnType<typeof createStickyAssigner>> {
+  return createStickyAssigner({ held: () => held, ...member })({
     cluster: clusterOf(4),
     groupId: "g",
     logger: undefined as never,
   });
 }
 
-async function assign(members: Readonly<Record<string, Buffer>>): Promise<Record<string, unknown>> {
-  const leader = assigner([]);
+async function assign(
+  members: Readonly<Record<string, Buffer>>,
+  leader = assigner([]),
+): Promise<Record<string, unknown>> {
   const answer = await leader.assign({
     members: Object.entries(members).map(([memberId, memberMetadata]) => ({ memberId, memberMetadata })),
     topics: TOPICS,
@@ -39,6 +44,20 @@ test("what a member holds travels with its request, and it keeps it: the same sh
   expect(await assign({ a: metadataOf([3, 1]), b: metadataOf([]) })).toEqual({
     a: { "x.orders": [1, 3], "x.surveys": [1, 3] },
     b: { "x.orders": [0, 2], "x.surveys": [0, 2] },
+  });
+});
+
+test("the leader learns that members run under different policies (S7.3), also beside one that does not tell", async () => {
+  const metadataOf = (policy?: string): Buffer =>
+    assigner([2], policy === undefined ? {} : { policy }).protocol({ topics: TOPICS }).metadata;
+  const told: (readonly string[])[] = [];
+  const leader = assigner([], { onMixedPolicies: (policies) => told.push(policies) });
+  await assign({ a: metadataOf("2026-01 ab"), b: metadataOf("2026-01 ab"), c: metadataOf() }, leader);
+  expect(told).toEqual([]);
+  const assigned = await assign({ a: metadataOf("2026-02 cd"), b: metadataOf("2026-01 ab") }, leader);
+  expect(told).toEqual([["2026-01 ab", "2026-02 cd"]]);
+  expect(assigned["a"], "what it holds is still understood").toMatchObject({
+    "x.orders": expect.arrayContaining([2]) as unknown,
   });
 });
 

@@ -1,5 +1,6 @@
 import { inject } from "vitest";
 import { createRedisStateStore, type RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
+import type { StateCodec } from "../../../src/pipeline/ports.ts";
 import { pagesOfTestHead } from "../../contract/state-store-suite.ts";
 
 const quiet = (): void => undefined;
@@ -17,7 +18,12 @@ export function freshApplicationId(): string {
 }
 
 export function openStore(
-  change: { readonly url?: string; readonly applicationId?: string; readonly commandTimeoutMs?: number } = {},
+  change: {
+    readonly url?: string;
+    readonly applicationId?: string;
+    readonly commandTimeoutMs?: number;
+    readonly pages?: StateCodec["pages"];
+  } = {},
 ): RedisStateStore {
   return createRedisStateStore({
     url: redisUrl(),

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { shardKeys } from "../../../src/adapters/redis/keys.ts";
+import { shardKeys, type ShardKeys } from "../../../src/adapters/redis/keys.ts";
 import type { RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
 import { RefusedError, RetriableError } from "../../../src/pipeline/errors.ts";
 import type { CustomerWrite, StateCommit } from "../../../src/pipeline/ports.ts";
@@ -70,7 +70,11 @@ describe("scripts", () => {
       retriable: false,
     });
     expect(await store.read(0, ["a"])).toEqual([null]);
-    expect((await store.acquire(0)).marks).toBeNull();
+    expect(await store.peek(0)).toBeNull();
+    await expect(store.acquire(0)).rejects.toMatchObject({ code: "REDIS_KEYS_TAKEN" });
+    expect(await admin.hget(keys.marks, "epoch"), "nor is a shard taken whose keys are another's").toBe(
+      String(epoch),
+    );
   });
 
   test("that meet a full Redis write nothing at all", async () => {
@@ -221,13 +225,129 @@ describe("reading while somebody commits", () => {
     await writing;
   });
 
-  test("a page that somebody deleted is refused, not taken for empty", async () => {
+  test("a head that can't be read, or names pages without end, is refused", async () => {
+    const store = openStore({
+      applicationId,
+      pages: (head) => {
+        if (head[0] === 255) throw new Error("a state part has version 255");
+        return [0, (head[0] ?? 0) * 1_000_000];
+      },
+    });
+    opened.push(store);
+    const { epoch } = await store.acquire(0);
+    const bytes = [Buffer.from([255]), Buffer.from([1]), Buffer.from([0])];
+    await store.commit(
+      0,
+      commitOf(
+        epoch,
+        0,
+        bytes.map((head, i) => customer(`c${i}`, head)),
+      ),
+    );
+    const refused = (says: string): object => ({
+      code: "STATE_DAMAGED",
+      retriable: false,
+      message: expect.stringContaining(says) as string,
+    });
+    await expect(store.read(0, ["c0"])).rejects.toMatchObject(refused("version 255"));
+    await expect(store.read(0, ["c1"])).rejects.toMatchObject(refused("more pages than a customer can have"));
+    expect(await store.read(0, ["c2"])).toMatchObject([{ head: bytes[2] }]);
+    const gone = { customerId: "c0", head: null, chunks: [], deadlineAt: null };
+    await expect(store.commit(0, commitOf(epoch, 1, [gone]))).rejects.toMatchObject(refused("version 255"));
+  });
+
+  test("a page that somebody deleted is not taken for empty: the owner is told before it builds on it", async () => {
     const store = open();
     const { epoch } = await store.acquire(0);
     const heavy = { ...customer("w", Buffer.from([0, 1])), chunks: [[0, Buffer.from("x")] as const] };
     await store.commit(0, commitOf(epoch, 0, [heavy]));
     await admin.unlink(shardKeys(applicationId, 0).chunks);
-    await expect(store.read(0, ["w"])).rejects.toMatchObject({ code: "STATE_DAMAGED", retriable: false });
+    expect(await store.read(0, ["w"])).toMatchObject([{ chunks: new Map() }]);
+    expect((await store.position(0)).damage).toContain("0 chunks");
+    expect((await store.acquire(0)).damage).toContain("0 chunks");
+  });
+});
+
+describe("what the last commit left is counted (A4)", () => {
+  const heavy = { ...customer("w", Buffer.from([0, 1])), chunks: [[0, Buffer.from("x")] as const] };
+
+  /** Two customers, one with a page; both with deadlines. */
+  async function filled(): Promise<{ store: RedisStateStore; epoch: number }> {
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    await store.commit(0, commitOf(epoch, 0, [customer("a"), heavy]));
+    return { store, epoch };
+  }
+
+  test("as long as nobody else touches it, nothing is damaged: also after deletions and a clear", async () => {
+    const { store, epoch } = await filled();
+    expect(await store.position(0)).toEqual({ epoch, seq: 1, damage: null });
+    const gone = [{ customerId: "w", head: null, chunks: [], deadlineAt: null }];
+    expect(await store.commit(0, commitOf(epoch, 1, gone))).toEqual({ kind: "applied" });
+    expect(await store.commit(0, commitOf(epoch, 1, gone)), "sent again").toEqual({ kind: "already" });
+    expect(await store.acquire(0)).toMatchObject({ epoch: epoch + 1, damage: null });
+    expect(await store.clear(0, epoch + 1)).toEqual({ kind: "applied" });
+    expect(await store.acquire(0)).toMatchObject({ marks: null, damage: null });
+  });
+
+  test.each([
+    [
+      "a state is deleted",
+      (keys: ShardKeys) => admin.hdel(keys.states, "a"),
+      "now there are 1 customers, 1 chunks and 2 deadlines",
+    ],
+    [
+      "all states are deleted",
+      (keys: ShardKeys) => admin.del(keys.states),
+      "now there are 0 customers, 1 chunks and 2 deadlines",
+    ],
+    [
+      "a chunk is deleted",
+      (keys: ShardKeys) => admin.del(keys.chunks),
+      "now there are 2 customers, 0 chunks and 2 deadlines",
+    ],
+    [
+      "a deadline is deleted",
+      (keys: ShardKeys) => admin.zrem(keys.deadlines, "a"),
+      "now there are 2 customers, 1 chunks and 1 deadlines",
+    ],
+    [
+      "a state is added",
+      (keys: ShardKeys) => admin.hset(keys.states, "b", "x"),
+      "now there are 3 customers, 1 chunks and 2 deadlines",
+    ],
+  ] as const)("%s: neither read from nor written to, and whoever acquires is told", async (_, harm, says) => {
+    const { store, epoch } = await filled();
+    expect(await harm(shardKeys(applicationId, 0))).toBe(1);
+    const moved = { code: "STATE_MOVED", retriable: true, message: expect.stringContaining(says) as string };
+    expect((await store.position(0)).damage).toContain(says);
+    await expect(store.commit(0, commitOf(epoch, 1, [customer("c")]))).rejects.toMatchObject(moved);
+    expect(await store.read(0, ["c"])).toEqual([null]);
+    const { marks, damage } = await store.acquire(0);
+    expect(marks?.seq).toBe(1);
+    expect(damage).toContain(`the last commit left 2 customers, 1 chunks and 2 deadlines, ${says}`);
+  });
+
+  test("states without marks, and marks that can't be read, are told", async () => {
+    const { store } = await filled();
+    const keys = shardKeys(applicationId, 0);
+    await admin.hset(keys.marks, "marks", "{");
+    expect(await store.acquire(0)).toMatchObject({ marks: null, damage: "its marks can't be read" });
+    expect(await store.peek(0)).toBeNull();
+    await admin.del(keys.marks);
+    expect((await store.acquire(0)).damage).toBe(
+      "2 customers, 1 chunks and 2 deadlines are there without their marks",
+    );
+  });
+
+  test("a state from before it was counted is taken as it is, and counted from its next commit on", async () => {
+    const { store } = await filled();
+    const keys = shardKeys(applicationId, 0);
+    await admin.hdel(keys.marks, "counts");
+    const { epoch, damage } = await store.acquire(0);
+    expect(damage).toBeNull();
+    expect(await store.commit(0, commitOf(epoch, 1, [customer("b")]))).toEqual({ kind: "applied" });
+    expect(await admin.hget(keys.marks, "counts")).toBe("3 1 3");
   });
 });
 
