@@ -1,5 +1,7 @@
 --[[ Commits one batch of a shard, or nothing (A4, step 3).
-     KEYS[1] hash marks   KEYS[2] hash states   KEYS[3] hash chunks   KEYS[4] zset deadlines (score: instant, ms)
+     KEYS[1] hash marks   KEYS[2] hash states   KEYS[3] zset deadlines (score: instant, ms)
+     KEYS[4] hash chunks, only with a batch that sets or deletes some: while a cluster moves the slot, a script waits for each
+             key it names until that has arrived, and one that does not exist never does
      ARGV[1] epoch held        ARGV[2] seq the store must be at, "0" = no marks       ARGV[3] seq of this commit
      ARGV[4] marks (JSON)      ARGV[5] policy text, "" = as it is
      ARGV[6…11] how many: states to set, states to delete, chunks to set, chunks to delete, deadlines to set, deadlines to remove
@@ -15,8 +17,8 @@ if (seq == '' and '0' or seq) ~= ARGV[2] then return { 'behind', seq } end
 
 -- A key of another type must fail here: once something is written, an error would leave half a batch.
 redis.call('HLEN', KEYS[2])
-redis.call('HLEN', KEYS[3])
-redis.call('ZCARD', KEYS[4])
+redis.call('ZCARD', KEYS[3])
+if KEYS[4] then redis.call('HLEN', KEYS[4]) end
 
 -- First, because it needs memory: a Redis that is full refuses a script at its first such write, and only there.
 redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'marks', ARGV[4])
@@ -35,8 +37,8 @@ local function send(command, key, count)
 end
 send('HSET', KEYS[2], 2 * ARGV[6])
 send('HDEL', KEYS[2], 1 * ARGV[7])
-send('HSET', KEYS[3], 2 * ARGV[8])
-send('HDEL', KEYS[3], 1 * ARGV[9])
-send('ZADD', KEYS[4], 2 * ARGV[10])
-send('ZREM', KEYS[4], 1 * ARGV[11])
+send('HSET', KEYS[4], 2 * ARGV[8])
+send('HDEL', KEYS[4], 1 * ARGV[9])
+send('ZADD', KEYS[3], 2 * ARGV[10])
+send('ZREM', KEYS[3], 1 * ARGV[11])
 return { 'applied', ARGV[3] }
