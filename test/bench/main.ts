@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchLive } from "./live.ts";
+import { benchRedisWait } from "./redis-wait.ts";
 import { benchReplay } from "./replay.ts";
 import { benchWork } from "./work.ts";
 
@@ -26,6 +27,10 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   live: {
     says: "a backlog through Kafka, registry and Redis, exactly once, one processor: rate, CPU by process, Redis bytes a customer",
     run: benchLive,
+  },
+  "redis-wait": {
+    says: "a Redis Cluster of three masters with a replica each: commits a second and events a second with and without waiting for the replica, by turns",
+    run: benchRedisWait,
   },
 };
 
