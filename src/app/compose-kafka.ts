@@ -7,6 +7,7 @@ import { createSystemClock } from "../adapters/embedded/clock.ts";
 import { createKafkaClient } from "../adapters/kafka/client.ts";
 import { DEFAULT_SOURCE, KafkaShardSource } from "../adapters/kafka/shard-source.ts";
 import { createRedisStateStore, type RedisStateStore } from "../adapters/redis/state-store.ts";
+import type { WaitOptions } from "../adapters/redis/replica-wait.ts";
 import type { Policy } from "../domain/policy.ts";
 import { DEFAULT_SHARD_OPTIONS, type Logger, type ShardOptions } from "../pipeline/options.ts";
 import { Processor } from "../pipeline/processor.ts";
@@ -21,6 +22,8 @@ export interface Servers {
   readonly registryAuth: { readonly username: string; readonly password: string } | null;
   readonly redisUrl: string;
   readonly redisCluster: boolean;
+  /** null: commits do not wait for replicas. */
+  readonly redisWait: WaitOptions | null;
   readonly applicationId: string;
   readonly topicPrefix: string;
   readonly ssl: Parameters<typeof createKafkaClient>[0]["ssl"];
@@ -65,6 +68,7 @@ export function stateStoreOf(servers: Servers, logger: Logger): RedisStateStore 
     applicationId: servers.applicationId,
     pages: (head) => codec.pages(head),
     logger,
+    ...(servers.redisWait === null ? {} : { wait: servers.redisWait }),
   });
 }
 

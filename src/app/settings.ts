@@ -88,6 +88,18 @@ export const SETTINGS = {
     "Whether REDIS_URL names nodes of a Redis Cluster: yes or no.",
     oneOf("yes", "no"),
   ),
+  redisWaitReplicas: setting(
+    "CLIENTELA_REDIS_WAIT_REPLICAS",
+    "0",
+    "A commit waits until so many replicas of Redis have it; not needed for safety, shortens what is folded again after a failover.",
+    whole(0, 10),
+  ),
+  redisWaitMs: setting(
+    "CLIENTELA_REDIS_WAIT_MS",
+    "100",
+    "How long a commit waits for replicas at most; then it goes on with fewer, and the log says so.",
+    whole(1, 1000),
+  ),
   registryUser: setting("CLIENTELA_REGISTRY_USER", "", "User of the schema registry; empty: none.", optional),
   registryPassword: setting("CLIENTELA_REGISTRY_PASSWORD", "", "Password of the schema registry.", text),
   applicationId: setting(
@@ -251,6 +263,10 @@ export function serversOf(settings: Settings): Servers {
         : { username: settings.registryUser, password: settings.registryPassword },
     redisUrl: settings.redisUrl,
     redisCluster: settings.redisCluster === "yes",
+    redisWait:
+      settings.redisWaitReplicas === 0
+        ? null
+        : { replicas: settings.redisWaitReplicas, timeoutMs: settings.redisWaitMs },
     applicationId: settings.applicationId,
     topicPrefix: settings.topicPrefix,
     ssl:

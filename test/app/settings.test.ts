@@ -24,6 +24,8 @@ describe("settings (I6)", () => {
       registryUrl: "http://127.0.0.1:8081",
       redisUrl: "redis://127.0.0.1:6379",
       redisCluster: "no",
+      redisWaitReplicas: 0,
+      redisWaitMs: 100,
       registryUser: null,
       registryPassword: "",
       applicationId: "clientela",
@@ -84,6 +86,8 @@ describe("settings (I6)", () => {
     ],
     ["REDIS_URL", "rediss://a:6379,rediss://b:6379", "redisUrl", "rediss://a:6379,rediss://b:6379"],
     ["CLIENTELA_REDIS_CLUSTER", "yes", "redisCluster", "yes"],
+    ["CLIENTELA_REDIS_WAIT_REPLICAS", "2", "redisWaitReplicas", 2],
+    ["CLIENTELA_REDIS_WAIT_MS", "1000", "redisWaitMs", 1000],
     ["CLIENTELA_REGISTRY_USER", "reader", "registryUser", "reader"],
     ["CLIENTELA_REGISTRY_PASSWORD", "p w", "registryPassword", "p w"],
     ["CLIENTELA_APPLICATION_ID", "shop-2.eu_west", "applicationId", "shop-2.eu_west"],
@@ -162,12 +166,15 @@ describe("settings (I6)", () => {
         CLIENTELA_REGISTRY_USER: "r",
         CLIENTELA_REGISTRY_PASSWORD: "q",
         CLIENTELA_REDIS_CLUSTER: "yes",
+        CLIENTELA_REDIS_WAIT_REPLICAS: "1",
+        CLIENTELA_REDIS_WAIT_MS: "250",
       }),
     );
     expect(secured.ssl).toEqual({ ca: ["certificate"] });
     expect(secured.sasl).toEqual({ mechanism: "scram-sha-256", username: "u", password: "p" });
     expect(secured.registryAuth).toEqual({ username: "r", password: "q" });
     expect(secured.redisCluster).toBe(true);
+    expect([plain.redisWait, secured.redisWait]).toEqual([null, { replicas: 1, timeoutMs: 250 }]);
     expect(serversOf(readSettings({ CLIENTELA_KAFKA_TLS: "yes" })).ssl).toBe(true);
   });
 

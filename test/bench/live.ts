@@ -85,6 +85,18 @@ async function liveOnce(
   applicationId: string,
   events: number,
 ): Promise<Run> {
+  const figures = await backlogRun(env, dir, applicationId, events);
+  const bytes = await stateBytes(String(env["REDIS_URL"]), applicationId);
+  return { ...figures, bytesPerCustomer: Math.round(bytes.bytes / bytes.customers) };
+}
+
+/** One `run` process through the backlog, under an application id of its own. */
+export async function backlogRun(
+  env: NodeJS.ProcessEnv,
+  dir: string,
+  applicationId: string,
+  events: number,
+): Promise<Omit<Run, "bytesPerCustomer">> {
   const runEnv = {
     ...env,
     CLIENTELA_APPLICATION_ID: applicationId,
@@ -126,12 +138,10 @@ async function liveOnce(
     cpuMicros["all"] = Math.round(all * 10) / 10;
     // Deadlines that were due while the backlog was read are applied once it is behind.
     await sleep(5_000);
-    const bytes = await stateBytes(servers.redisUrl, applicationId);
     return {
       eventsPerSecond: Math.round(done / seconds),
       cpuMicros,
       processorPeakMiB: peakMiB(processor.pid ?? 0) ?? NaN,
-      bytesPerCustomer: Math.round(bytes.bytes / bytes.customers),
     };
   } finally {
     processor.kill("SIGTERM");

@@ -3,6 +3,7 @@ import { wholeNumber } from "../../src/cli/arguments.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchLive } from "./live.ts";
 import { benchRecovery } from "./recovery.ts";
+import { benchRedisWait } from "./redis-wait.ts";
 import { benchReplay } from "./replay.ts";
 import { benchRollingRestart } from "./rolling-restart.ts";
 import { benchWork } from "./work.ts";
@@ -39,6 +40,10 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   recovery: {
     says: "SIGKILL with all customers in Redis and a backlog: seconds to the first new change, by another processor and by the same one started again",
     run: benchRecovery,
+  },
+  "redis-wait": {
+    says: "a Redis Cluster of three masters with a replica each: commits a second and events a second with and without waiting for the replica, by turns",
+    run: benchRedisWait,
   },
 };
 

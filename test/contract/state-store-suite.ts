@@ -72,7 +72,7 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         const second = await store.acquire(shard);
         expect(first.marks).toBeNull();
         expect(first.policyText).toBeNull();
-        expect(second.epoch).toBe(first.epoch + 1);
+        expect(second.epoch).toBeGreaterThan(first.epoch);
       });
 
       test("marks and policy text come back as they were committed, under the new epoch", async () => {
@@ -87,10 +87,10 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         await store.commit(shard, commitOf(epoch, 1, []));
         const found = await store.acquire(shard);
         expect(found).toMatchObject({
-          epoch: epoch + 1,
-          marks: { ...marksOf(2), epoch: epoch + 1 },
+          marks: { ...marksOf(2), epoch: found.epoch },
           policyText,
         });
+        expect(found.epoch).toBeGreaterThan(epoch);
       });
 
       test("a look at the marks does not take the shard over", async () => {
@@ -461,8 +461,10 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         // The next commit starts from no marks.
         expect(await store.commit(shard, commitOf(epoch, 1, []))).toEqual({ kind: "behind", seq: null });
         expect(await store.clear(shard, epoch)).toEqual({ kind: "applied" });
-        expect(await store.acquire(shard)).toMatchObject({ epoch: epoch + 1, marks: null, policyText: "P" });
-        expect(await store.commit(shard, commitOf(epoch + 1, 0, [heavy]))).toEqual({ kind: "applied" });
+        const again = await store.acquire(shard);
+        expect(again.epoch).toBeGreaterThan(epoch);
+        expect(again).toMatchObject({ marks: null, policyText: "P" });
+        expect(await store.commit(shard, commitOf(again.epoch, 0, [heavy]))).toEqual({ kind: "applied" });
       });
 
       test("by a former owner is fenced", async () => {

@@ -4,15 +4,13 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withAdmin } from "../../src/app/admin.ts";
-import { builtInPolicy } from "../../src/app/policy-file.ts";
 import { produce } from "../../src/app/produce.ts";
-import { replay } from "../../src/app/replay.ts";
-import { instant } from "../../src/shared/instant.ts";
 import type { Classification } from "../../src/domain/classification.ts";
 import type { SegmentChange } from "../../src/domain/change.ts";
 import { run, start, type Child } from "../child.ts";
-import { freshApplication, LOGGER, logOf, subscribe, until, type SeenChange } from "./application.ts";
+import { freshApplication, LOGGER, logOf, subscribe, until } from "./application.ts";
 import { cdnowLines } from "./cdnow-events.ts";
+import { chainsOf, isChain, placeOf, replayedChanges } from "./chains.ts";
 
 const AS_OF = "1998-06-30T23:59:59Z";
 const NEVER = new AbortController().signal;
@@ -84,7 +82,7 @@ describe("CDNOW through Kafka, registry and Redis", () => {
       onProgress: ignore,
       onRefused: (_file, line, why) => expect.fail(`line ${line}: ${why}`),
     });
-    const expected = await replayedChanges(Date.now());
+    const expected = await replayedChanges(inOrder, Date.now());
     const expectedTotal = [...expected.values()].reduce((sum, changes) => sum + changes.length, 0);
 
     const subscription = await subscribe(application);
@@ -144,53 +142,8 @@ describe("CDNOW through Kafka, registry and Redis", () => {
   }, 300_000);
 });
 
-/** S8: `previous` is the `current` published before, `seq` only grows. */
-function isChain(changes: readonly SegmentChange[]): boolean {
-  return changes.every((change, i) => {
-    const before = changes[i - 1];
-    return (
-      placeOf(change.previous) === placeOf(before?.current) &&
-      (before === undefined || change.seq > before.seq)
-    );
-  });
-}
-
-/** All five axes as one text. */
-function placeOf(classification: Classification | null | undefined): string {
-  if (classification === null || classification === undefined) return "nowhere";
-  const { status, stage, value, attention, tags } = classification;
-  return [status, stage, value, attention, ...tags].join(" ");
-}
-
 function inForceAt(changes: readonly SegmentChange[], at: number): Classification | undefined {
   return changes.findLast(({ effectiveAt }) => effectiveAt <= at)?.current;
-}
-
-function chainsOf(seen: readonly SeenChange[]): Map<string, SegmentChange[]> {
-  const chains = new Map<string, SegmentChange[]>();
-  for (const { customerId, change } of seen) {
-    if (change === null) throw new Error(`nobody erased ${customerId}`);
-    const chain = chains.get(customerId) ?? [];
-    chains.set(customerId, chain);
-    chain.push(change);
-  }
-  return chains;
-}
-
-async function replayedChanges(asOf: number): Promise<Map<string, SegmentChange[]>> {
-  const seen: SeenChange[] = [];
-  const replayed = await replay({
-    files: [inOrder],
-    asOf: instant(asOf),
-    policy: builtInPolicy(),
-    signal: NEVER,
-    onChange: (customerId, change) => void seen.push({ customerId, change, receivedAt: 0 }),
-    onDeadLetter: ({ message }) => expect.fail(message),
-    onProgress: ignore,
-    drain: ignore,
-  });
-  await replayed.stop();
-  return chainsOf(seen);
 }
 
 /** Records of `orders` below the group's committed offsets. */

@@ -25,6 +25,10 @@ if held[3] and held[3] ~= found then return { 'damaged', held[3], found } end
 redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'marks', ARGV[4])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'policy', ARGV[5]) end
 
+-- The chunks always exist, if only by a field without a name: while a cluster moves the slot, a script waits for each key it names
+-- until that has arrived, and one that does not exist never does.
+redis.call('HSETNX', KEYS[3], '', '')
+
 -- Lua unpacks fewer than 8000 values at once; an even number keeps pairs together.
 local STEP = 4000
 local next = 12

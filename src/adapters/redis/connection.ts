@@ -1,4 +1,4 @@
-import type { Cluster } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 import { ClientelaError, RetriableError } from "../../pipeline/errors.ts";
 import type { Logger } from "../../pipeline/options.ts";
 import {
@@ -7,10 +7,19 @@ import {
   type RedisClient,
   type RedisEndpoint,
 } from "./endpoint.ts";
+import { addressOf, masterOfKey, whenUp } from "./cluster-node.ts";
 import { redisError } from "./redis-errors.ts";
 import type { Script } from "./script.ts";
 
 export type RedisArgument = string | number | Buffer;
+
+const UNKNOWN = {};
+
+export interface ServerInfo {
+  /** host:port. */
+  readonly server: string;
+  readonly text: string;
+}
 
 /**
  * Commands and scripts over one client. Replies are raw: Buffers, integers as numbers, arrays, null. Errors are
@@ -23,21 +32,26 @@ export class RedisConnection {
   #lastError: unknown = null;
   #connecting: Promise<void> | null = null;
   #isClosed = false;
+  /** Of a single server: another object with each connection. */
+  #connection: object = {};
 
   constructor(endpoint: RedisEndpoint, logger: Logger) {
     this.#client = createRedisClient(endpoint);
     this.#connectTimeoutMs = endpoint.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
     this.#logger = logger;
-    this.#client.on("error", (error: unknown) => {
+    const onError = (error: unknown): void => {
       this.#lastError = error;
       this.#logger.debug({ error: String(error) }, "redis connection error");
-    });
+    };
+    // Of a cluster, what a single node said comes under a name of its own.
+    this.#client.on("error", onError).on("node error", onError);
+    this.#client.on("ready", () => (this.#connection = {}));
   }
 
-  async command(doing: string, name: string, ...args: RedisArgument[]): Promise<unknown> {
-    await this.#ready();
+  async command(doing: string, name: string, key: string, ...args: RedisArgument[]): Promise<unknown> {
+    await this.#ready(key);
     try {
-      return await this.#client.callBuffer(name, args);
+      return await this.#client.callBuffer(name, [key, ...args]);
     } catch (error) {
       throw redisError(doing, error);
     }
@@ -50,7 +64,7 @@ export class RedisConnection {
     keys: readonly string[],
     args: readonly RedisArgument[],
   ): Promise<unknown> {
-    await this.#ready();
+    await this.#ready(keys[0]);
     const rest = [keys.length, ...keys, ...args];
     try {
       return await this.#client.callBuffer("EVALSHA", [script.sha, ...rest]);
@@ -65,20 +79,38 @@ export class RedisConnection {
     }
   }
 
+  /** The connection that commands for this key go over; null: none is known just now. */
+  async serverOf(key: string): Promise<Redis | null> {
+    await this.#ready(key);
+    return isCluster(this.#client) ? (masterOfKey(this.#client, key) ?? null) : this.#client;
+  }
+
+  /**
+   * What commands for this key go over now; another object when that is another connection. What two commands were told is of
+   * one server if it was the same before the first and after the second.
+   */
+  async routeOf(key: string): Promise<object> {
+    const server = await this.serverOf(key);
+    return isCluster(this.#client) ? (server ?? UNKNOWN) : this.#connection;
+  }
+
   /** INFO of every server that takes writes: the one, or each master of a cluster. */
-  async info(): Promise<{ readonly server: string; readonly text: string }[]> {
+  async info(): Promise<ServerInfo[]> {
     await this.#ready();
     const servers = isCluster(this.#client) ? this.#client.nodes("master") : [this.#client];
-    return Promise.all(
-      servers.map(async (server) => {
-        try {
-          const text = await server.info();
-          return { server: `${server.options.host ?? ""}:${server.options.port ?? ""}`, text };
-        } catch (error) {
-          throw redisError("checking the server", error);
-        }
-      }),
-    );
+    return Promise.all(servers.map(infoOf));
+  }
+
+  /** INFO of a cluster's replicas. One that does not answer is left out: it is not needed now. */
+  async infoOfReplicas(): Promise<ServerInfo[]> {
+    await this.#ready();
+    const replicas = isCluster(this.#client) ? this.#client.nodes("slave") : [];
+    const answers = await Promise.allSettled(replicas.map(infoOf));
+    return answers.flatMap((answer) => {
+      if (answer.status === "fulfilled") return [answer.value];
+      this.#logger.warn({ error: String(answer.reason) }, "a redis replica could not be checked");
+      return [];
+    });
   }
 
   /** Ends the connection after the answers still expected have had a second to come. */
@@ -93,10 +125,16 @@ export class RedisConnection {
     this.#client.disconnect();
   }
 
-  async #ready(): Promise<void> {
-    if (this.#client.status === "ready") return;
-    this.#connecting ??= this.#connect().finally(() => (this.#connecting = null));
-    await this.#connecting;
+  /** `key`: whose server is asked next. */
+  async #ready(key?: string): Promise<void> {
+    const client = this.#client;
+    if (client.status !== "ready") {
+      this.#connecting ??= this.#connect().finally(() => (this.#connecting = null));
+      await this.#connecting;
+    }
+    if (key === undefined || !isCluster(client)) return;
+    const node = masterOfKey(client, key);
+    if (node !== undefined) await whenUp(node, this.#connectTimeoutMs);
   }
 
   /** Waits for the connection that is being made (again): until it stands, fails, or takes too long. */
@@ -129,6 +167,14 @@ export class RedisConnection {
     return named instanceof ClientelaError
       ? named
       : new RetriableError("REDIS_UNREACHABLE", named.message, error);
+  }
+}
+
+async function infoOf(server: Redis): Promise<ServerInfo> {
+  try {
+    return { server: addressOf(server), text: await server.info() };
+  } catch (error) {
+    throw redisError("checking the server", error);
   }
 }
 

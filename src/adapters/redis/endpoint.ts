@@ -24,6 +24,9 @@ export type RedisClient = Redis | Cluster;
 export const DEFAULT_COMMAND_TIMEOUT_MS = 10_000;
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
+/** A failover that nobody hears of is found by this. ioredis does not look by itself while no node answers with MOVED. */
+const SLOTS_REFRESH_MS = 5_000;
+
 /**
  * A client that connects on first use and never sends anything twice: without a connection a command fails at once, one
  * whose connection breaks fails with it, and one without an answer takes its connection along. ioredis would queue and
@@ -65,6 +68,8 @@ export function createRedisClient(endpoint: RedisEndpoint): RedisClient {
       lazyConnect: true,
       enableOfflineQueue: false,
       retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+      // A master that became a replica keeps its connections: behind the same address there may be another master by now.
+      reconnectOnError: (error) => error.message.includes("READONLY"),
     });
   }
   return new Cluster(
@@ -72,6 +77,9 @@ export function createRedisClient(endpoint: RedisEndpoint): RedisClient {
     {
       lazyConnect: true,
       enableOfflineQueue: false,
+      // A cluster that does not serve says so to the command, with its reason.
+      enableReadyCheck: false,
+      slotsRefreshInterval: SLOTS_REFRESH_MS,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       clusterRetryStrategy: (attempt) => Math.min(100 * attempt, 2000),

@@ -17,6 +17,8 @@ const PASSING = new Set([
 ]);
 /** Before version 7, an error inside a script came wrapped: where it happened, twice in different spelling. */
 const SCRIPT_PREFIX = /^ERR Error running script [^@]*(?:@user_script: ?\d+: )+-?/;
+/** ioredis followed MOVED, ASK and TRYAGAIN until it had enough: a slot is being moved, or nodes disagree on where it is. */
+const REDIRECTED = "Too many Cluster redirections";
 const DENIED = new Set(["NOAUTH", "WRONGPASS", "NOPERM"]);
 
 /**
@@ -30,6 +32,13 @@ export function redisError(doing: string, cause: unknown): Error {
     return new RefusedError(
       "REDIS_CLUSTER",
       `Redis is no cluster, but is used as one (${message}). Say that it is a single server`,
+      cause,
+    );
+  }
+  if (message.startsWith(REDIRECTED)) {
+    return new RetriableError(
+      "REDIS_UNAVAILABLE",
+      `Redis can't serve ${doing} now: the slot is being moved, or the nodes of the cluster disagree on where it is (${message})`,
       cause,
     );
   }

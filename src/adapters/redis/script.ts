@@ -21,4 +21,5 @@ export const SCRIPTS = {
   clear: loadScript("clear"),
   pages: loadScript("pages"),
   customers: loadScript("customers"),
+  memory: loadScript("memory"),
 } as const;

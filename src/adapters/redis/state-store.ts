@@ -7,9 +7,11 @@ import { CustomerPass } from "./customer-pass.ts";
 import { CustomerReader, type PagesOf } from "./customer-reader.ts";
 import type { RedisEndpoint } from "./endpoint.ts";
 import { shardKeys, type ShardKeys } from "./keys.ts";
+import { SameServer } from "./same-server.ts";
+import { ReplicaWait, type WaitOptions } from "./replica-wait.ts";
 import { asAcquired, asArray, asBuffers, asCommitResult, asMarks, asPosition, asText } from "./replies.ts";
 import { SCRIPTS } from "./script.ts";
-import { checkServer } from "./server-check.ts";
+import { checkServer, refuseEviction } from "./server-check.ts";
 
 /** Buckets that one step of a walk over all customers looks at: under a millisecond of the server's time. */
 const SCAN_COUNT = 1000;
@@ -20,6 +22,8 @@ export interface RedisStateStoreOptions extends RedisEndpoint {
   /** Which pages a head says there are (StateCodec.pages): the store does not know the format. */
   readonly pages: PagesOf;
   readonly logger: Logger;
+  /** A commit resolves only when so many replicas have it too, or the time is over. Default: it does not wait. */
+  readonly wait?: WaitOptions;
 }
 
 export interface RedisStateStore extends StateStore {
@@ -40,6 +44,10 @@ export function createRedisStateStore(options: RedisStateStoreOptions): RedisSta
 
 class Store implements RedisStateStore {
   readonly #redis: RedisConnection;
+  /** Commits alone: what waits for replicas must not hold up reads. The same connection when nothing waits. */
+  readonly #commits: RedisConnection;
+  readonly #replicas: ReplicaWait | null;
+  readonly #server: SameServer;
   readonly #reader: CustomerReader;
   readonly #applicationId: string;
   readonly #isCluster: boolean;
@@ -51,21 +59,25 @@ class Store implements RedisStateStore {
     this.#isCluster = options.cluster === true;
     this.#keysOf(0);
     this.#redis = new RedisConnection(options, options.logger);
+    this.#commits = options.wait === undefined ? this.#redis : new RedisConnection(options, options.logger);
+    this.#replicas =
+      options.wait === undefined ? null : new ReplicaWait(this.#commits, options.wait, options.logger);
+    this.#server = new SameServer(this.#redis);
     this.#reader = new CustomerReader(this.#redis, options.pages);
   }
 
   async check(): Promise<void> {
     for (const { server, text } of await this.#redis.info()) checkServer(server, text, this.#isCluster);
+    for (const { server, text } of await this.#redis.infoOfReplicas()) refuseEviction(server, text);
   }
 
   async acquire(shard: number): ReturnType<StateStore["acquire"]> {
     this.#passes.delete(shard);
-    const reply = await this.#redis.script(
-      `acquiring shard ${shard}`,
-      SCRIPTS.acquire,
-      this.#allKeys(shard),
-      [],
-    );
+    const doing = `acquiring shard ${shard}`;
+    const reply = await this.#redis.script(doing, SCRIPTS.acquire, this.#allKeys(shard), []);
+    // Whoever serves the shard now need not be who did at the start: a replica took over, or its slot was moved.
+    const memory = await this.#redis.script(doing, SCRIPTS.memory, [this.#keysOf(shard).marks], []);
+    refuseEviction(`the server of shard ${shard}`, asText(memory, "INFO"));
     return asAcquired(reply);
   }
 
@@ -76,12 +88,15 @@ class Store implements RedisStateStore {
   }
 
   async position(shard: number): ReturnType<StateStore["position"]> {
-    const doing = "looking where the state stands";
-    return asPosition(await this.#redis.script(doing, SCRIPTS.position, this.#allKeys(shard), []));
+    const reply = await this.#server.position(this.#keysOf(shard).marks, () =>
+      this.#redis.script("looking where the state stands", SCRIPTS.position, this.#allKeys(shard), []),
+    );
+    return asPosition(reply);
   }
 
   async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
-    return this.#reader.read(this.#keysOf(shard), customerIds);
+    const keys = this.#keysOf(shard);
+    return this.#server.read(keys.marks, () => this.#reader.read(keys, customerIds));
   }
 
   async commit(shard: number, commit: StateCommit): Promise<StateCommitResult> {
@@ -90,14 +105,16 @@ class Store implements RedisStateStore {
     // Which pages go with a deleted customer only its head tells. If somebody else wrote since, the script refuses.
     const dropped = deleted.length === 0 ? [] : await this.#reader.pagesOf(keys, deleted);
     const args = commitArguments(commit, dropped);
-    const reply = await this.#redis.script(
+    const reply = await this.#commits.script(
       `committing seq ${commit.marks.seq} of shard ${shard}`,
       SCRIPTS.commit,
       this.#allKeys(shard),
       args,
     );
     this.#endPassIfChanged(shard, commit);
-    return asCommitResult(shard, reply);
+    const result = asCommitResult(shard, reply);
+    if (result.kind === "applied") await this.#replicas?.wait(keys.marks);
+    return result;
   }
 
   async clear(shard: number, epoch: number): Promise<StateCommitResult> {
@@ -114,9 +131,11 @@ class Store implements RedisStateStore {
     upTo: Instant,
     limit: number,
   ): Promise<{ readonly customerId: string; readonly at: Instant }[]> {
-    const { deadlines } = this.#keysOf(shard);
+    const { marks, deadlines } = this.#keysOf(shard);
     const range = ["-inf", upTo, "WITHSCORES", "LIMIT", 0, limit];
-    const reply = await this.#redis.command("looking for deadlines", "ZRANGEBYSCORE", deadlines, ...range);
+    const reply = await this.#server.read(marks, () =>
+      this.#redis.command("looking for deadlines", "ZRANGEBYSCORE", deadlines, ...range),
+    );
     const found = asBuffers(reply, "deadlines");
     const due: { customerId: string; at: Instant }[] = [];
     for (let i = 0; i + 1 < found.length; i += 2) {
@@ -150,11 +169,15 @@ class Store implements RedisStateStore {
 
   async close(): Promise<void> {
     this.#passes.clear();
-    await this.#redis.close();
+    await Promise.all([this.#redis.close(), this.#commits.close()]);
   }
 
   async #scan(shard: number): Promise<Set<string>> {
-    const { states } = this.#keysOf(shard);
+    const { marks, states } = this.#keysOf(shard);
+    return this.#server.read(marks, () => this.#scanFrom(states));
+  }
+
+  async #scanFrom(states: string): Promise<Set<string>> {
     const ids = new Set<string>();
     let cursor = "0";
     do {

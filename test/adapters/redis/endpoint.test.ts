@@ -51,6 +51,16 @@ describe("redis endpoint", () => {
     });
   });
 
+  test("a server that has become a replica is left for whoever is behind the address now", () => {
+    const { reconnectOnError } = single({ url: "redis://h" }).options;
+    const leaves = (message: string): unknown => reconnectOnError?.(new Error(message));
+    expect(leaves("READONLY You can't write against a read only replica.")).toBe(true);
+    expect(
+      leaves("ERR Error running script (call to f_8e): @user_script:5: @user_script: 5: -READONLY You"),
+    ).toBe(true);
+    expect(leaves("WRONGTYPE Operation against a key")).toBe(false);
+  });
+
   test.each(["", "localhost:6379", "http://h", "redis://h/x", "redis://a:1,redis://b:2"])(
     "%j is refused as configuration",
     (url) => {

@@ -62,6 +62,35 @@ describe("shard keys", () => {
     },
   );
 
+  test.each([
+    [8, 0],
+    [12, 1],
+    [32, 0],
+    [128, 0],
+  ])(
+    "%i shards of any application differ from node to node of 3 or 6 by as little as can be",
+    (shards, more) => {
+      for (const nodes of [3, 6]) {
+        const ideal = shards / nodes;
+        const together = new Array<number>(nodes).fill(0);
+        for (let app = 0; app < 100; app++) {
+          const counts = new Array<number>(nodes).fill(0);
+          for (let shard = 0; shard < shards; shard++) {
+            const slot = slotOfTag(tagOf(shardKeys(`app-${app}`, shard).marks));
+            const node = Math.floor((slot * nodes) / CLUSTER_SLOTS);
+            counts[node]!++;
+            together[node]!++;
+          }
+          // A number of shards that is a power of two goes as near as whole numbers can; others one shard further.
+          expect(Math.max(...counts)).toBeLessThanOrEqual(Math.ceil(ideal) + more);
+          expect(Math.min(...counts)).toBeGreaterThanOrEqual(Math.floor(ideal) - more);
+        }
+        // What one application has more on a node, another has elsewhere.
+        expect(Math.max(...together)).toBeLessThan(1.1 * ideal * 100);
+      }
+    },
+  );
+
   test("an application id that would break the tag is refused", () => {
     for (const id of ["", "a}b", "a{b", "a b", "a*", "ä"]) expect(() => shardKeys(id, 0)).toThrow(UsageError);
   });

@@ -28,6 +28,10 @@ describe("redis errors", () => {
     ],
     [reply("CLUSTERDOWN Hash slot not served"), "REDIS_UNAVAILABLE"],
     [reply("ERR max number of clients reached"), "REDIS_UNAVAILABLE"],
+    [
+      new Error("Too many Cluster redirections. Last error: ReplyError: TRYAGAIN Multiple keys request"),
+      "REDIS_UNAVAILABLE",
+    ],
     [new Error("Command timed out"), "REDIS_TIMEOUT"],
     [new Error("Connection is closed."), "REDIS_UNREACHABLE"],
     [Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }), "REDIS_UNREACHABLE"],

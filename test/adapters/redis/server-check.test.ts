@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkServer } from "../../../src/adapters/redis/server-check.ts";
+import { checkServer, refuseEviction } from "../../../src/adapters/redis/server-check.ts";
 import { ClientelaError, RefusedError, RetriableError } from "../../../src/pipeline/errors.ts";
 
 function info(change: Record<string, string> = {}): string {
@@ -50,6 +50,17 @@ describe("server check (A7)", () => {
   test("a single server is refused where a cluster is expected", () => {
     expect(verdict(info(), true)?.code).toBe("REDIS_CLUSTER");
     expect(verdict(info({ cluster_enabled: "1" }), true)).toBeNull();
+  });
+
+  test("a node of a cluster that was a master a moment ago is worth waiting for", () => {
+    expect(verdict(info({ cluster_enabled: "1", role: "slave" }), true)).toBeInstanceOf(RetriableError);
+  });
+
+  test("a replica is refused only if it would evict once it takes over", () => {
+    expect(() => refuseEviction("r:1", info({ role: "slave" }))).not.toThrow();
+    expect(() => refuseEviction("r:1", info({ maxmemory_policy: "allkeys-lfu" }))).toThrow(
+      /r:1 .*allkeys-lfu/,
+    );
   });
 
   test("an answer that is no INFO is refused", () => {

@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** A TCP proxy before a server that can lose answers, break connections, and be away. */
 export interface FlakyProxy {
   readonly url: string;
+  /** URL of the server that connections made from now on lead to. */
+  target: string;
   /** While true, what the server answers is thrown away. */
   swallowsAnswers: boolean;
   /** How often this text has been seen on its way to the server. */
@@ -15,7 +17,6 @@ export interface FlakyProxy {
 }
 
 export async function startFlakyProxy(target: string): Promise<FlakyProxy> {
-  const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let seen = "";
   let listenPort = 0;
@@ -25,6 +26,7 @@ export async function startFlakyProxy(target: string): Promise<FlakyProxy> {
     get url() {
       return `redis://127.0.0.1:${listenPort}`;
     },
+    target,
     swallowsAnswers: false,
     requests: (text) => seen.split(text).length - 1,
     cut() {
@@ -47,6 +49,7 @@ export async function startFlakyProxy(target: string): Promise<FlakyProxy> {
   };
 
   function accept(client: Socket): void {
+    const { hostname, port } = new URL(proxy.target);
     const upstream = connect(Number(port), hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);

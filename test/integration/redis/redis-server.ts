@@ -1,6 +1,9 @@
 import { inject } from "vitest";
-import { createRedisStateStore, type RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
-import type { StateCodec } from "../../../src/pipeline/ports.ts";
+import {
+  createRedisStateStore,
+  type RedisStateStore,
+  type RedisStateStoreOptions,
+} from "../../../src/adapters/redis/state-store.ts";
 import { pagesOfTestHead } from "../../contract/state-store-suite.ts";
 
 const quiet = (): void => undefined;
@@ -17,14 +20,9 @@ export function freshApplicationId(): string {
   return `test-${Date.now().toString(36)}-${process.pid}-${applications++}`;
 }
 
-export function openStore(
-  change: {
-    readonly url?: string;
-    readonly applicationId?: string;
-    readonly commandTimeoutMs?: number;
-    readonly pages?: StateCodec["pages"];
-  } = {},
-): RedisStateStore {
+type StoreChange = "url" | "cluster" | "applicationId" | "commandTimeoutMs" | "wait" | "logger" | "pages";
+
+export function openStore(change: Partial<Pick<RedisStateStoreOptions, StoreChange>> = {}): RedisStateStore {
   return createRedisStateStore({
     url: redisUrl(),
     applicationId: freshApplicationId(),

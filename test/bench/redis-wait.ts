@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRedisStateStore, type RedisStateStore } from "../../src/adapters/redis/state-store.ts";
+import { createLogger } from "../../src/adapters/telemetry/logger.ts";
+import { produce } from "../../src/app/produce.ts";
+import { readSettings, serversOf } from "../../src/app/settings.ts";
+import { setup } from "../../src/app/setup.ts";
+import { stackDown, stackUp } from "../../src/app/stack/stack.ts";
+import type { StateCommit } from "../../src/pipeline/ports.ts";
+import { instant } from "../../src/shared/instant.ts";
+import { RedisCluster } from "../integration/redis/redis-cluster.ts";
+import { writeBenchFile } from "./bench-file.ts";
+import { median } from "./conditions.ts";
+import { backlogRun } from "./live.ts";
+import type { BenchSize } from "./main.ts";
+
+const SHARDS = 8;
+const CUSTOMERS_PER_COMMIT = 500;
+const COMMITTING_MS = 3000;
+const DAY_MS = 86_400_000;
+const WAIT = { replicas: 1, timeoutMs: 100 };
+
+interface Commits {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+type ByTurns<T> = Readonly<Record<"without" | "with", readonly T[]>>;
+
+/** What CLIENTELA_REDIS_WAIT_REPLICAS=1 costs: by turns in one run on the same servers, so that what is told is a ratio. */
+export async function benchRedisWait(size: BenchSize, say: (text: string) => void): Promise<object> {
+  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
+  const cluster = await RedisCluster.start();
+  try {
+    const one = await commitsByTurns(cluster.url, { shards: 1, customers: 10 }, size.runs, say);
+    const all = await commitsByTurns(
+      cluster.url,
+      { shards: SHARDS, customers: CUSTOMERS_PER_COMMIT },
+      size.runs,
+      say,
+    );
+    const live = await liveByTurns(dir, cluster.url, size, say);
+    return {
+      smallCommitsOfOneShard: one,
+      largeCommitsOfAllShards: all,
+      eventsPerSecond: live,
+      eventsRatio: Math.round((100 * median(live.with)) / median(live.without)) / 100,
+    };
+  } finally {
+    await stackDown(dir);
+    await cluster.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+interface Load {
+  readonly shards: number;
+  /** In each commit. */
+  readonly customers: number;
+}
+
+export async function commitsByTurns(
+  url: string,
+  load: Load,
+  runs: number,
+  say: (text: string) => void,
+): Promise<ByTurns<Commits>> {
+  const commits = { without: [] as Commits[], with: [] as Commits[] };
+  for (let run = 0; run < 2 * runs; run++) {
+    const mode = run % 2 === 0 ? "without" : "with";
+    const store = createRedisStateStore({
+      url,
+      cluster: true,
+      applicationId: `commits-${load.shards}-${run}`,
+      pages: () => [0, 0],
+      logger: createLogger("warn"),
+      ...(mode === "with" ? { wait: WAIT } : {}),
+    });
+    const found = await committing(store, load).finally(() => store.close());
+    commits[mode].push(found);
+    say(`${load.shards} shards, commits of ${load.customers}, ${mode}: ${JSON.stringify(found)}`);
+  }
+  return commits;
+}
+
+/** The shards at once, each commit after the one before it: heads of 190 bytes, each with a deadline. */
+async function committing(store: RedisStateStore, { shards, customers }: Load): Promise<Commits> {
+  const times: number[] = [];
+  const until = performance.now() + COMMITTING_MS;
+  await Promise.all(
+    Array.from({ length: shards }, async (_, shard) => {
+      const { epoch } = await store.acquire(shard);
+      for (let seq = 1; performance.now() < until; seq++) {
+        const started = performance.now();
+        const { kind } = await store.commit(shard, commitOf(epoch, seq, customers));
+        if (kind !== "applied") throw new Error(`a commit of shard ${shard} came to ${kind}`);
+        times.push(performance.now() - started);
+      }
+    }),
+  );
+  times.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    Math.round((times[Math.floor(times.length * share)] ?? NaN) * 100) / 100;
+  return { perSecond: Math.round((1000 * times.length) / COMMITTING_MS), p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+function commitOf(epoch: number, seq: number, customers: number): StateCommit {
+  const head = Buffer.alloc(190, seq);
+  const marks = {
+    seq,
+    offsets: { orders: seq * customers },
+    clock: null,
+    published: seq,
+    policy: "p".repeat(64),
+    migrating: null,
+    silentBelow: null,
+  };
+  const writes = Array.from({ length: customers }, (_, i) => ({
+    customerId: `c${((seq * 7919 + i * 104_729) % 20_000) + 100_000}`,
+    head,
+    chunks: [],
+    deadlineAt: instant(1_700_000_000_000 + i * 1000 + seq),
+  }));
+  return { epoch, expectedSeq: seq - 1, writes, marks, policyText: null };
+}
+
+async function liveByTurns(
+  dir: string,
+  redisUrl: string,
+  { events, customers, runs }: BenchSize,
+  say: (text: string) => void,
+): Promise<ByTurns<number>> {
+  const endpoints = await stackUp(dir, say);
+  const env = { ...process.env, ...endpoints, REDIS_URL: redisUrl, CLIENTELA_REDIS_CLUSTER: "yes" };
+  const logger = createLogger("error");
+  const servers = serversOf(readSettings(env));
+  await setup({ servers, partitions: SHARDS, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
+  const file = join(dir, "events.jsonl");
+  await writeBenchFile(file, events, customers);
+  await produce({
+    servers,
+    files: [file],
+    rate: null,
+    signal: new AbortController().signal,
+    logger,
+    onProgress: () => undefined,
+    onRefused: (_file, line, why) => say(`line ${line}: ${why}`),
+  });
+  const rates = { without: [] as number[], with: [] as number[] };
+  for (let run = 0; run < 2 * runs; run++) {
+    const mode = run % 2 === 0 ? "without" : "with";
+    const runEnv =
+      mode === "without" ? env : { ...env, CLIENTELA_REDIS_WAIT_REPLICAS: String(WAIT.replicas) };
+    const { eventsPerSecond, cpuMicros } = await backlogRun(runEnv, dir, `live-${run}`, events);
+    say(`live ${mode}: ${eventsPerSecond} events/s ${JSON.stringify(cpuMicros)}`);
+    rates[mode].push(eventsPerSecond);
+  }
+  return rates;
+}
