@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { compileFunction } from "node:vm";
 import { groupByPartition } from "./message-grouping.ts";
 import { isKnownSource } from "./known-source.ts";
+import { recordBatchEncoder } from "./record-batch-encoder.ts";
 import { recordBatchDecoder } from "./record-decoder.ts";
 import { encodeRecord } from "./record-encoder.ts";
 
@@ -33,6 +34,11 @@ const SLOW_PATHS: readonly SlowPath[] = [
     file: "kafkajs/src/protocol/recordBatch/v0/decoder.js",
     sha256: "38cae7fc865f9bc51941353e1f6e9419227a8799ba4efb437199393a4eb94819",
     by: recordBatchDecoder,
+  },
+  {
+    file: "kafkajs/src/protocol/recordBatch/v0/index.js",
+    sha256: "6d6b63a8959ff0b9ea1198b2d4ec0af940a4c92d5c793bb592310ab46f99df30",
+    by: recordBatchEncoder,
   },
 ];
 

@@ -15,7 +15,7 @@ const LOOK_MS = 1;
 const FULL_AGAIN_MS = 1000;
 
 /**
- * Redis's WAIT after a commit (docs/decisions/0014). It never fails: the commit stands whether or not replicas have it, and what a
+ * Redis's WAIT after a commit (docs/decisions/0011). It never fails: the commit stands whether or not replicas have it, and what a
  * failover loses is folded again (A4). Fewer replicas than wanted are told once, and cost little until they are back.
  */
 export class ReplicaWait {

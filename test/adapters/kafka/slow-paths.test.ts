@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { IHeaders, Message } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { groupByPartition } from "../../../src/adapters/kafka/message-grouping.ts";
+import { recordBatchEncoder } from "../../../src/adapters/kafka/record-batch-encoder.ts";
 import { recordBatchDecoder } from "../../../src/adapters/kafka/record-decoder.ts";
 import { encodeRecord } from "../../../src/adapters/kafka/record-encoder.ts";
 
@@ -126,6 +127,37 @@ describe("what is replaced in kafkajs does what it did", () => {
         await expect(replaced(new Decoder(short))).rejects.toMatchObject({
           name: "KafkaJSPartialMessageError",
         });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("batches to be sent, byte for byte", async () => {
+    const batch = fc.record(
+      {
+        firstTimestamp: fc.oneof(fc.nat(2 ** 41), fc.nat(2 ** 30).map(String)),
+        maxTimestamp: fc.nat(2 ** 41),
+        lastOffsetDelta: fc.nat(1000),
+        producerId: fc.oneof(fc.nat(), fc.integer({ min: 2 ** 40, max: 2 ** 52 }).map(String)),
+        producerEpoch: fc.nat(1000),
+        firstSequence: fc.nat(),
+        transactional: fc.boolean(),
+        compression: fc.constantFrom(0, 0, 1),
+        records: fc.array(bytes, { maxLength: 5 }),
+      },
+      { requiredKeys: ["firstTimestamp", "maxTimestamp"] },
+    );
+    const replaced = recordBatchEncoder(require.resolve("kafkajs/src/protocol/recordBatch/v0/index.js"));
+    await fc.assert(
+      fc.asyncProperty(batch, async (any) => {
+        const records = (any.records ?? []).map((value, i) =>
+          originalRecord({ key: null, value, offsetDelta: i }),
+        );
+        const found = await replaced.RecordBatch({ ...any, records });
+        expect(found.buffer.toString("hex")).toBe(
+          (await RecordBatch({ ...any, records })).buffer.toString("hex"),
+        );
+        expect(found.size()).toBe(found.buffer.length);
       }),
       { numRuns: 500 },
     );
