@@ -7,6 +7,12 @@ import type { FromThread, ThreadError, ToThread } from "./processor-threads.ts";
 import { configuredPolicy } from "./policy-file.ts";
 import { readSettings, serversOf, shardOptionsOf } from "./settings.ts";
 
+/**
+ * States and records are small buffers by the thousand: with Node's 8 KiB, making the pools they are cut from costs more than
+ * filling them.
+ */
+Buffer.poolSize = 262_144;
+
 /** One member of the group in a thread of its own: started by `processor-threads.ts`, told and asked by messages. */
 
 const port = parentPort;

@@ -9,9 +9,20 @@ import {
 } from "./endpoint.ts";
 import { addressOf, masterOfKey, whenUp } from "./cluster-node.ts";
 import { redisError } from "./redis-errors.ts";
+import { RespWriter } from "./resp-writer.ts";
 import type { Script } from "./script.ts";
+import { WrittenCommand } from "./written-command.ts";
 
 export type RedisArgument = string | number | Buffer;
+
+/** Very many arguments of one script. */
+export interface WrittenArguments {
+  readonly count: number;
+  /** About how many bytes they take on the wire. */
+  readonly bytes: number;
+  /** Writes them; may be called again. */
+  write(resp: RespWriter): void;
+}
 
 const UNKNOWN = {};
 
@@ -62,21 +73,37 @@ export class RedisConnection {
     doing: string,
     script: Script,
     keys: readonly string[],
-    args: readonly RedisArgument[],
+    args: readonly RedisArgument[] | WrittenArguments,
   ): Promise<unknown> {
     await this.#ready(keys[0]);
-    const rest = [keys.length, ...keys, ...args];
+    const send = (name: "EVALSHA" | "EVAL", text: string): Promise<unknown> => {
+      const head = [text, keys.length, ...keys];
+      return isWritten(args)
+        ? this.#sendWritten(name, head, args)
+        : this.#client.callBuffer(name, [...head, ...args]);
+    };
     try {
-      return await this.#client.callBuffer("EVALSHA", [script.sha, ...rest]);
+      return await send("EVALSHA", script.sha);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw redisError(doing, error);
     }
     this.#logger.debug({ script: script.name }, "redis script loaded");
     try {
-      return await this.#client.callBuffer("EVAL", [script.source, ...rest]);
+      return await send("EVAL", script.source);
     } catch (error) {
       throw redisError(doing, error);
     }
+  }
+
+  #sendWritten(name: string, head: readonly (string | number)[], args: WrittenArguments): Promise<unknown> {
+    const resp = new RespWriter(
+      args.bytes + head.reduce<number>((sum, part) => sum + 3 * String(part).length + 16, 64),
+    );
+    resp.begin(1 + head.length + args.count);
+    resp.text(name);
+    for (const part of head) resp.text(String(part));
+    args.write(resp);
+    return this.#client.sendCommand(new WrittenCommand(name, [...head], resp.finish())) as Promise<unknown>;
   }
 
   /** The connection that commands for this key go over; null: none is known just now. */
@@ -180,4 +207,8 @@ async function infoOf(server: Redis): Promise<ServerInfo> {
 
 function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster;
+}
+
+function isWritten(args: readonly RedisArgument[] | WrittenArguments): args is WrittenArguments {
+  return "write" in args;
 }
