@@ -90,7 +90,7 @@ export class ForgetfulStore {
   }
 
   acquire(shard: number): ReturnType<ShardState["acquire"]> {
-    // As Redis does it (decision 0015): an epoch that was lost is never given out again.
+    // As Redis does it (decision 0012): an epoch that was lost is never given out again.
     const step = 1 + this.#steps.below(2 ** 20);
     return this.#write(shard, (state) => state.acquire(step));
   }
