@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: "laws",
           setupFiles: ["test/property-seed.ts"],
-          include: ["test/laws/**/*.test.ts"],
+          include: ["test/{laws,simulation}/**/*.test.ts"],
           testTimeout: 120_000,
         },
       },

@@ -3,7 +3,7 @@ import type { Policy } from "../domain/policy.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
 import { provenanceOf, refuseOtherLog } from "./log-identity.ts";
 import type { ShardDeps } from "./options.ts";
-import type { Committed, Marks, Offsets, Receipt, ShardLog } from "./ports.ts";
+import type { Committed, Marks, Offsets, Receipt, ShardLog, StateStore } from "./ports.ts";
 import { refold } from "./refold.ts";
 import { ShardSession, type Position } from "./session.ts";
 import { compareClocks } from "./shard-clock.ts";
@@ -28,6 +28,24 @@ export async function acquire(
 ): Promise<{ session: ShardSession; path: AcquiredPath }> {
   refuseOtherState(shard, log, await deps.store.peek(shard));
   const acquired = await deps.store.acquire(shard);
+  try {
+    return await bringUp(deps, shard, log, acquired, damage, signal);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    // What the store said is old if another owner came in between: then nothing is wrong but this race.
+    if ((await deps.store.position(shard)).epoch === acquired.epoch) throw error;
+    throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`, error);
+  }
+}
+
+async function bringUp(
+  deps: ShardDeps,
+  shard: number,
+  log: ShardLog,
+  acquired: Awaited<ReturnType<StateStore["acquire"]>>,
+  damage: string | null,
+  signal: AbortSignal,
+): Promise<{ session: ShardSession; path: AcquiredPath }> {
   const { epoch, marks, policyText } = acquired;
   const committed = await log.fence();
   refuseOtherState(shard, log, marks);
@@ -60,10 +78,6 @@ export async function acquire(
       return { session, path: "gap" };
     }
     case "rebuild": {
-      // What the store said is old if another owner came in between: not the state is lost then, only this race.
-      if ((await deps.store.position(shard)).epoch !== epoch) {
-        throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
-      }
       const { receipt } = found.committed;
       if (deps.options.onStateLoss !== "rebuild") {
         throw new RefusedError(

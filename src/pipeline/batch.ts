@@ -165,13 +165,15 @@ export class Batch {
   /** Re-folds one customer under the context's policy (S7.3). The customer must be in the cache. */
   repolicy(customerId: string, clock: ShardClock | null): void {
     const customer = this.#customer(customerId);
+    // Of a history that is not yet behind, another policy tells as little as its facts do.
+    const silent = this.#context.silent !== null;
     const outputs = repolicy(
       customer,
       throughFor(clock, customerId),
-      this.#context.quiet ? this.#mute : this.#loud,
+      this.#context.quiet || silent ? this.#mute : this.#loud,
     );
     this.#touch(customer);
-    this.#publish(customer, outputs, false);
+    this.#publish(customer, outputs, silent);
   }
 
   output(): BatchOutput<unknown, unknown> {

@@ -189,12 +189,24 @@ export type StateCommitResult =
   | { readonly kind: "fenced"; readonly epoch: number }
   | { readonly kind: "behind"; readonly seq: number | null };
 
-/** States, deadlines and marks of all shards. Commits are atomic per shard. Errors are PortError. */
+/**
+ * Where a store must stand for its answer to be of use to an owner: under its epoch, at one of these seqs (null: no marks), at the
+ * very moment of the answer. Asked before or after, it may have been elsewhere meanwhile and come back by losing its last writes.
+ */
+export interface Held {
+  readonly epoch: number;
+  readonly seqs: readonly (number | null)[];
+}
+
+/**
+ * States, deadlines and marks of all shards. Commits are atomic per shard. Errors are PortError; reads with `held` throw
+ * RetriableError STATE_MOVED when the store is not there (see storeMoved).
+ */
 export interface StateStore {
   /** The marks, without taking the shard over: who has no business here must not disturb its owner. null: none, or none that can be read. */
   peek(shard: number): Promise<Marks | null>;
   /**
-   * Step 1 of *acquire*: epoch += 1. marks null: this shard has none (never, or lost). `damage`: what shows that something else
+   * Step 1 of *acquire*: a greater epoch, and none that the shard ever had. marks null: this shard has none (never, or lost). `damage`: what shows that something else
    * than this program has deleted or added parts of the shard, or that its marks can't be read; missing or null: nothing does.
    */
   acquire(shard: number): Promise<{
@@ -212,7 +224,7 @@ export interface StateStore {
     shard: number,
   ): Promise<{ readonly epoch: number; readonly seq: number | null; readonly damage?: string | null }>;
   /** In the order of the ids; null: not held. */
-  read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]>;
+  read(shard: number, customerIds: readonly string[], held?: Held): Promise<(StoredCustomer | null)[]>;
   commit(shard: number, commit: StateCommit): Promise<StateCommitResult>;
   /** Deletes all of the shard's states (before a rebuild); marks are gone, the epoch stays. */
   clear(shard: number, epoch: number): Promise<StateCommitResult>;
@@ -221,11 +233,12 @@ export interface StateStore {
     shard: number,
     upTo: Instant,
     limit: number,
+    held?: Held,
   ): Promise<{ readonly customerId: string; readonly at: Instant }[]>;
   /** Earliest deadline; null: none. */
   nextDue(shard: number): Promise<Instant | null>;
   /** Up to `limit` customer ids greater than `after` ("" = from the start), ascending by UTF-8 bytes. */
-  customers(shard: number, after: string, limit: number): Promise<string[]>;
+  customers(shard: number, after: string, limit: number, held?: Held): Promise<string[]>;
   close(): Promise<void>;
 }
 

@@ -29,7 +29,7 @@ export async function refold(
     session.seal(batch, { silent: true, published: session.published });
   let records = 0;
 
-  if (session.policy.hash !== receipt.policy) {
+  if (session.policy.hash !== receipt.policy || isOtherMigration(session.migrating, receipt.migrating)) {
     await repolicyAll(deps, session, policyOf(receipt.policy), null, {
       quiet: true,
       store: silently,
@@ -91,6 +91,12 @@ export async function repolicyAll(
   let migrating: NonNullable<Receipt["migrating"]> =
     session.migrating?.to === policy.hash ? session.migrating : { to: policy.hash, afterCustomerId: "" };
   session.cache.clear();
+  if (!how.quiet) {
+    // The text first: after a crash between the first transaction under the new policy and its script, whoever still has the
+    // former one must be able to read what was published.
+    session.setPolicy(from, migrating, policy);
+    await session.seal(session.open(true), { silent: true, published: session.published });
+  }
   for (;;) {
     await giveUpIfAborted(session, how.signal);
     await session.settle();
@@ -98,6 +104,7 @@ export async function repolicyAll(
       session.shard,
       migrating.afterCustomerId,
       REPOLICY_CUSTOMERS,
+      session.held,
     );
     await session.assureRead();
     const wanted = last === null ? customers : customers.filter((id) => compareUtf8(id, last) <= 0);
@@ -117,6 +124,15 @@ export async function repolicyAll(
     await session.settle();
   }
   session.cache.clear();
+}
+
+/**
+ * The state was on its way to another policy, or further on its way, than the output was when it ended: that change of policy has
+ * been taken back since, and so must what it did to the state.
+ */
+function isOtherMigration(state: Receipt["migrating"], output: Receipt["migrating"]): boolean {
+  if (state === null || state.afterCustomerId === "") return false;
+  return state.to !== output?.to || compareUtf8(state.afterCustomerId, output.afterCustomerId) > 0;
 }
 
 async function waitForLog(deps: ShardDeps, session: ShardSession, signal: AbortSignal): Promise<void> {

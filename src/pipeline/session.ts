@@ -5,10 +5,12 @@ import { Batch, hasOutput } from "./batch.ts";
 import { CustomerCache } from "./customer-cache.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
 import { provenanceOf, type Provenance } from "./log-identity.ts";
+import { storeMoved } from "./store-moved.ts";
 import type { MergedRecord } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import type {
   BatchOutput,
+  Held,
   Marks,
   Offsets,
   Receipt,
@@ -186,7 +188,7 @@ export class ShardSession {
       else this.cache.touch(customerId, this.#nextSeq);
     }
     if (missing.length === 0) return;
-    const stored = await this.#deps.store.read(this.shard, missing);
+    const stored = await this.#deps.store.read(this.shard, missing, this.held);
     await this.assureRead();
     for (const [i, customerId] of missing.entries()) {
       const bytes = stored[i];
@@ -209,24 +211,25 @@ export class ShardSession {
   }
 
   /**
-   * To be called after reading from the store, before anything is built on it: throws RetriableError when the store is not where
-   * this owner left it. Kafka goes first in a commit (A4), so the script's own compare would come too late for what was
-   * folded on states of the past.
+   * Where the store must be when it answers: nothing may be built on another owner's states, nor on those of a store that lost its
+   * last writes. Kafka goes first in a commit (A4), so the script's own compare would come too late for what was folded on them.
    */
+  get held(): Held {
+    const committed = this.#committedSeq === 0 ? null : this.#committedSeq;
+    const inFlight = this.#inFlight;
+    return { epoch: this.epoch, seqs: inFlight === null ? [committed] : [committed, inFlight.batch.seq] };
+  }
+
+  /** To be called after a read, before anything is built on it: throws RetriableError when the store is damaged or elsewhere by now. */
   async assureRead(): Promise<void> {
-    const before = this.#committedSeq;
-    const inFlight = this.#inFlight?.batch.seq;
+    const { seqs } = this.held;
     const { epoch, seq, damage = null } = await this.#deps.store.position(this.shard);
     // What becomes of it is decided when the shard is acquired anew.
     if (damage !== null)
       throw new RetriableError("STATE_MOVED", `the state of shard ${this.shard} is damaged: ${damage}`);
     // The commit in flight may have ended while the answer was on its way.
-    const expected = [before, inFlight, this.#committedSeq];
-    if (epoch === this.epoch && expected.includes(seq ?? 0)) return;
-    throw new RetriableError(
-      "STATE_MOVED",
-      `the state of shard ${this.shard} is at epoch ${epoch}, seq ${String(seq)}, not where this owner left it: another owner, or the store lost its last writes`,
-    );
+    if (epoch === this.epoch && [...seqs, this.#committedSeq].includes(seq)) return;
+    throw storeMoved(this.shard, { epoch, seq });
   }
 
   async foldAll(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
@@ -314,11 +317,7 @@ export class ShardSession {
     const scriptStarted = performance.now();
     const result = await store.commit(this.shard, sealed.commit);
     if (result.kind === "fenced" || result.kind === "behind") {
-      const found = result.kind === "fenced" ? `epoch ${result.epoch}` : `seq ${String(result.seq)}`;
-      throw new RetriableError(
-        "STATE_MOVED",
-        `the state of shard ${this.shard} is at ${found}, not where this owner left it: another owner, or the store lost its last writes`,
-      );
+      throw storeMoved(this.shard, result);
     }
     const ended = performance.now();
     telemetry.commit("script", (ended - scriptStarted) / 1000);

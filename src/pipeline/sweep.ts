@@ -23,7 +23,7 @@ export async function sweep(
   const inFlight = session.inFlight;
   const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
   const asked = limit + uncommitted.reduce((sum, touched) => sum + touched.size, 0);
-  const due = await store.due(session.shard, end.at, asked);
+  const due = await store.due(session.shard, end.at, asked, session.held);
   await session.assureRead();
   const last = due.at(-1);
   const reached = due.length === asked && last !== undefined ? earlierOf(last, end) : end;

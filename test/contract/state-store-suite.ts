@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { CustomerWrite, Marks, StateCommit, StateStore } from "../../src/pipeline/ports.ts";
+import type { CustomerWrite, Held, Marks, StateCommit, StateStore } from "../../src/pipeline/ports.ts";
 import { instant } from "../../src/shared/instant.ts";
 
 /** What one implementation brings to the suite. */
@@ -65,6 +65,46 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
     const acquire = async (): Promise<number> => (await store.acquire(shard)).epoch;
     const heads = async (...ids: string[]): Promise<(number[] | null)[]> =>
       (await store.read(shard, ids)).map((stored) => (stored === null ? null : [...stored.head]));
+
+    describe("reads that must find the shard where its owner left it (A4)", () => {
+      const lived = async (): Promise<number> => {
+        const epoch = await acquire();
+        await store.commit(shard, commitOf(epoch, 0, [write("c1", { deadlineAt: instant(5) })]));
+        return epoch;
+      };
+      const READS: readonly (readonly [string, (held?: Held) => Promise<unknown>])[] = [
+        ["read", (held) => store.read(shard, ["c1", "c2"], held)],
+        ["due", (held) => store.due(shard, instant(9), 10, held)],
+        ["customers", (held) => store.customers(shard, "", 10, held)],
+      ];
+
+      test.each(READS)(
+        "%s: there, or with a commit in flight, the answer is that of anybody",
+        async (_, read) => {
+          const epoch = await lived();
+          const answer = await read();
+          expect(await read({ epoch, seqs: [1] })).toEqual(answer);
+          expect(await read({ epoch, seqs: [0, 1] })).toEqual(answer);
+        },
+      );
+
+      test.each(READS)("%s: under another epoch, or at another seq, there is none", async (_, read) => {
+        const epoch = await lived();
+        for (const held of [
+          { epoch: epoch + 1, seqs: [1] },
+          { epoch, seqs: [2, 3] },
+          { epoch, seqs: [null] },
+        ]) {
+          await expect(read(held)).rejects.toMatchObject({ code: "STATE_MOVED", retriable: true });
+        }
+      });
+
+      test.each(READS)("%s: a shard without marks is at seq null", async (_, read) => {
+        const epoch = await acquire();
+        await read({ epoch, seqs: [null] });
+        await expect(read({ epoch, seqs: [1] })).rejects.toMatchObject({ code: "STATE_MOVED" });
+      });
+    });
 
     describe("epoch and marks", () => {
       test("a shard that was never acquired has no marks, and its epoch grows with each acquire", async () => {

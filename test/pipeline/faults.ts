@@ -3,8 +3,7 @@ import { RetriableError } from "../../src/pipeline/errors.ts";
 import type { ShardLog, StateStore } from "../../src/pipeline/ports.ts";
 
 /** What may go wrong with one call. The last two happen much later, when others have moved on. */
-export const FAULTS = ["fail", "lose answer", "stall", "arrive late"] as const;
-export type Fault = (typeof FAULTS)[number];
+export type Fault = "fail" | "lose answer" | "stall" | "arrive late";
 
 /** The calls of one owner by what they are to A4. */
 export type Call = "acquire" | "fence" | "seek" | "ends" | "transaction" | "script" | "clear" | "read";
@@ -132,6 +131,11 @@ export class ForgetfulStore {
     this.#inner = inner;
   }
 
+  /** How many writes it remembers. */
+  get writes(): number {
+    return this.#writes.length;
+  }
+
   async forgetAll(): Promise<void> {
     await this.forget(this.#writes.length);
   }
@@ -152,11 +156,11 @@ export class ForgetfulStore {
       acquire: (shard) => life.call("acquire", () => recorded((store) => store.acquire(shard))),
       commit: (shard, commit) => life.call("script", () => recorded((store) => store.commit(shard, commit))),
       clear: (shard, epoch) => life.call("clear", () => recorded((store) => store.clear(shard, epoch))),
-      read: (shard, ids) => life.call("read", () => this.#inner.read(shard, ids)),
+      read: (...asked) => life.call("read", () => this.#inner.read(...asked)),
       position: (shard) => life.call("read", () => this.#inner.position(shard)),
-      due: (shard, upTo, limit) => life.call("read", () => this.#inner.due(shard, upTo, limit)),
+      due: (...asked) => life.call("read", () => this.#inner.due(...asked)),
       nextDue: (shard) => life.call("read", () => this.#inner.nextDue(shard)),
-      customers: (shard, after, limit) => life.call("read", () => this.#inner.customers(shard, after, limit)),
+      customers: (...asked) => life.call("read", () => this.#inner.customers(...asked)),
       close: () => Promise.resolve(),
     };
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { testPolicy } from "../policy.ts";
 import { day, order } from "./facts.ts";
 import { World } from "./world.ts";
 
@@ -69,6 +70,28 @@ describe("a first start that tells nobody of the past (I6 silent)", () => {
     expect(world.changes.map(({ change }) => [change?.effectiveAt, change?.previous?.status])).toEqual([
       [day(1000), "INACTIVE"],
     ]);
+  });
+
+  test("another policy before the past is behind tells as little of it", async () => {
+    const world = new World({ startAt: NOW, options: { ...SILENT, batchRecords: 1 } });
+    await world.append(...Array.from({ length: 6 }, (_, i) => order(`c${i}`, 300 + 30 * i)));
+    const first = world.own({
+      adversary: (call) => (call === "transaction" && world.transactions.length >= 3 ? "stall" : null),
+    });
+    await world.until(() => world.held.count > 0);
+    first.life.kill();
+    expect(world.transactions.at(-1)!.receipt.silentBelow).not.toBeNull();
+    const policy = testPolicy({
+      version: "next",
+      profiles: [{ name: "B2C", value: { aMinor: 9000, bMinor: 100 } }],
+    });
+    const second = world.own({ policy });
+    await world.settle(second);
+    expect(world.changes).toEqual([]);
+    await world.append(order("c0", 1000));
+    await world.settle(second);
+    await world.stop();
+    expect(world.changes.map(({ change }) => [change?.customerId, change?.origin])).toEqual([["c0", "LIVE"]]);
   });
 
   test.each([1, 2, 3, 5, 8])(

@@ -110,6 +110,42 @@ describe("another policy (S7.3)", () => {
     },
   );
 
+  test("a crash between its first transaction and the script, and then back to the former one: that one can read what was published", async () => {
+    const world = await lived();
+    const before = world.changes.length;
+    const first = world.own({
+      policy: STRICT,
+      adversary: (call) => (call === "script" && world.changes.length > before ? "stall" : null),
+    });
+    await kill(world, first, () => world.held.count > 0);
+    await world.settle(world.own());
+    await world.stop();
+    for (const classification of followChains(world.changes).values()) expect(classification.value).toBe("C");
+  });
+
+  test("interrupted and taken back, of which the store loses the taking back: the state follows what was published", async () => {
+    const world = await lived();
+    const before = world.changes.length;
+    const first = world.own({
+      policy: STRICT,
+      adversary: (call) => (call === "transaction" && world.changes.length > before ? "stall" : null),
+    });
+    await kill(world, first, () => world.held.count > 0);
+    const writes = world.store.writes;
+    await world.settle(world.own());
+    await world.stop();
+    const published = { transactions: world.transactions.length, inForce: followChains(world.changes) };
+    await world.store.forget(world.store.writes - writes);
+    expect((await world.marks())!.migrating).toMatchObject({ to: STRICT.hash });
+    await world.settle(world.own());
+    await world.stop();
+    expect(world.transactions).toHaveLength(published.transactions);
+    for (const customerId of ["c0", "c1", "c1199"]) {
+      const state = await world.state(customerId);
+      expect(state?.published?.classification).toEqual(published.inForce.get(customerId));
+    }
+  });
+
   test("what was published under a policy that nobody knows any more: it refuses", async () => {
     const world = await lived();
     await world.store.forgetAll();

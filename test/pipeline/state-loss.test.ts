@@ -216,6 +216,68 @@ describe("what is not a loss (A4)", () => {
   });
 });
 
+describe("what an owner finds wrong because another came in between (A4)", () => {
+  test("marks that are older than the log's beginning by now: it tries again, and refuses nothing", async () => {
+    const world = await lived({ keep: "uncommitted" });
+    let isFirst = true;
+    const slow = world.own({
+      adversary: (call) => {
+        if (call !== "fence" || !isFirst) return null;
+        isFirst = false;
+        return "stall";
+      },
+    });
+    await world.until(() => world.held.count === 1);
+    const quick = world.own();
+    for (const customerId of ["c", "d", "e"]) {
+      await world.append(order(customerId, 19));
+      await world.settle(quick);
+    }
+    quick.shard.stop();
+    await quick.ended;
+    world.held.releaseAll();
+    await world.settle(slow);
+    await world.stop();
+    expect(followChains(world.changes).size).toBe(5);
+  });
+});
+
+describe("a store that forgets an owner (A4)", () => {
+  test("what was read while another had the shard is of no use, though the store is back where it was", async () => {
+    const world = await lived();
+    let isFirst = true;
+    const takeOver = async (): Promise<void> => {
+      const quick = world.own();
+      await world.settle(quick);
+      quick.shard.stop();
+      await quick.ended;
+      world.owners.delete(quick);
+    };
+    const slow = world.own({
+      store: (inner) => ({
+        ...inner,
+        read: async (...asked) => {
+          if (!isFirst) return inner.read(...asked);
+          isFirst = false;
+          const writes = world.store.writes;
+          await takeOver();
+          try {
+            return await inner.read(...asked);
+          } finally {
+            await world.store.forget(world.store.writes - writes);
+          }
+        },
+      }),
+    });
+    await world.append(order("a", 19.5));
+    await world.settle(slow);
+    await world.stop();
+    followChains(world.changes);
+    expect(isFirst).toBe(false);
+    expect((await world.state("a"))?.orders).toHaveLength(3);
+  });
+});
+
 describe("offsets and log (A4)", () => {
   test("marks, but no offsets with a receipt: it refuses and names both ways out", async () => {
     const world = await lived();

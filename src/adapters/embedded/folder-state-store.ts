@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { CustomerWrite, Marks, StateCommit, StateStore } from "../../pipeline/ports.ts";
+import type { CustomerWrite, Held, Marks, StateCommit, StateStore } from "../../pipeline/ports.ts";
+import { assureHeld } from "../../pipeline/store-moved.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { Journal } from "./journal.ts";
 import { ShardState } from "./shard-state.ts";
@@ -90,12 +91,12 @@ class FolderStateStore implements StateStore {
     });
   }
 
-  async read(shard: number, customerIds: readonly string[]): ReturnType<StateStore["read"]> {
-    return (await this.#shard(shard)).state.read(customerIds);
+  async read(...[shard, customerIds, held]: Parameters<StateStore["read"]>): ReturnType<StateStore["read"]> {
+    return (await this.#held(shard, held)).read(customerIds);
   }
 
-  async due(...[shard, upTo, limit]: Parameters<StateStore["due"]>): ReturnType<StateStore["due"]> {
-    return (await this.#shard(shard)).state.due(upTo, limit);
+  async due(...[shard, upTo, limit, held]: Parameters<StateStore["due"]>): ReturnType<StateStore["due"]> {
+    return (await this.#held(shard, held)).due(upTo, limit);
   }
 
   async peek(shard: number): ReturnType<StateStore["peek"]> {
@@ -110,8 +111,10 @@ class FolderStateStore implements StateStore {
     return (await this.#shard(shard)).state.nextDue();
   }
 
-  async customers(shard: number, after: string, limit: number): ReturnType<StateStore["customers"]> {
-    return (await this.#shard(shard)).state.customers(after, limit);
+  async customers(
+    ...[shard, after, limit, held]: Parameters<StateStore["customers"]>
+  ): ReturnType<StateStore["customers"]> {
+    return (await this.#held(shard, held)).customers(after, limit);
   }
 
   async close(): Promise<void> {
@@ -122,6 +125,12 @@ class FolderStateStore implements StateStore {
     }
     this.#shards.clear();
     this.#unlock();
+  }
+
+  async #held(shard: number, held: Held | undefined): Promise<ShardState> {
+    const { state } = await this.#shard(shard);
+    assureHeld(shard, held, state.position());
+    return state;
   }
 
   async #inTurn<T>(number: number, change: (shard: Shard) => Promise<T>): Promise<T> {

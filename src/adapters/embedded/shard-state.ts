@@ -30,8 +30,13 @@ export class ShardState {
   #marks: Omit<Marks, "epoch"> | null = null;
   #policyText: string | null = null;
 
-  acquire(): { readonly epoch: number; readonly marks: Marks | null; readonly policyText: string | null } {
-    const epoch = (this.#epoch ?? 0) + 1;
+  /** `step`: by how much the epoch grows. A store that may lose its last writes must not come to the same epoch twice. */
+  acquire(step = 1): {
+    readonly epoch: number;
+    readonly marks: Marks | null;
+    readonly policyText: string | null;
+  } {
+    const epoch = (this.#epoch ?? 0) + step;
     this.#epoch = epoch;
     return {
       epoch,

@@ -1,8 +1,8 @@
 import { RefusedError, RetriableError } from "../../pipeline/errors.ts";
-import type { StateCodec, StoredCustomer } from "../../pipeline/ports.ts";
+import type { Held, StateCodec, StoredCustomer } from "../../pipeline/ports.ts";
 import type { RedisConnection } from "./connection.ts";
 import { chunkField, type ShardKeys } from "./keys.ts";
-import { asArray, asBuffers } from "./replies.ts";
+import { asBuffers, asRead } from "./replies.ts";
 import { SCRIPTS } from "./script.ts";
 
 /** Customers asked for in one command, so that none holds the server for more than about a millisecond. */
@@ -18,6 +18,13 @@ const ATTEMPTS = 5;
 const NO_CHUNKS: ReadonlyMap<number, Uint8Array> = new Map();
 
 export type PagesOf = StateCodec["pages"];
+
+/** The shard that is read, and where it must stand meanwhile. */
+export interface ReadFrom {
+  readonly shard: number;
+  readonly keys: ShardKeys;
+  readonly held: Held | undefined;
+}
 
 interface Heavy {
   readonly index: number;
@@ -37,25 +44,29 @@ export class CustomerReader {
     this.#pages = pages;
   }
 
-  async heads(keys: ShardKeys, customerIds: readonly string[]): Promise<(Buffer | null)[]> {
+  async heads({ shard, keys, held }: ReadFrom, customerIds: readonly string[]): Promise<(Buffer | null)[]> {
     const replies: Promise<unknown>[] = [];
     for (let i = 0; i < customerIds.length; i += CUSTOMERS_PER_COMMAND) {
       const ids = customerIds.slice(i, i + CUSTOMERS_PER_COMMAND);
-      replies.push(this.#redis.command("reading customers", "HMGET", keys.states, ...ids));
+      replies.push(this.#redis.script("reading customers", SCRIPTS.heads, [keys.marks, keys.states], ids));
     }
-    return (await Promise.all(replies)).flatMap((reply) => asBuffers(reply, "the heads of customers"));
+    const what = "the heads of customers";
+    return (await Promise.all(replies)).flatMap((reply) =>
+      asBuffers(asRead(reply, shard, held, what)[0], what),
+    );
   }
 
-  async read(keys: ShardKeys, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
+  /** All of it under `held`: a part that was read when the store stood elsewhere throws STATE_MOVED. */
+  async read(from: ReadFrom, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
     const stored: (StoredCustomer | null)[] = new Array<StoredCustomer | null>(customerIds.length);
     let heavy: Heavy[] = [];
     const sort = (index: number, customerId: string, head: Buffer | null): void => {
-      const pages = head === null ? null : this.#pagesIn(keys, head);
+      const pages = head === null ? null : this.#pagesIn(from.keys, head);
       stored[index] = head === null ? null : { head, chunks: NO_CHUNKS };
       if (head !== null && pages !== null && pages[0] < pages[1])
         heavy.push({ index, customerId, head, pages });
     };
-    const heads = await this.heads(keys, customerIds);
+    const heads = await this.heads(from, customerIds);
     for (const [index, customerId] of customerIds.entries()) sort(index, customerId, heads[index] ?? null);
 
     for (let attempt = 1; heavy.length > 0; attempt++) {
@@ -65,7 +76,7 @@ export class CustomerReader {
       const asked = heavy;
       heavy = [];
       for (const group of groupsOf(asked)) {
-        const found = await this.#readPages(keys, group);
+        const found = await this.#readPages(from, group);
         for (const [i, customer] of group.entries()) {
           const now = found[i] ?? null;
           // The head says which pages there are: if it is another one by now, ask again by that one.
@@ -79,15 +90,15 @@ export class CustomerReader {
 
   /** Pages [first, tail) that the heads of these customers say there are. */
   async pagesOf(
-    keys: ShardKeys,
+    from: ReadFrom,
     customerIds: readonly string[],
   ): Promise<(readonly [customerId: string, page: number])[]> {
-    const heads = await this.heads(keys, customerIds);
+    const heads = await this.heads(from, customerIds);
     return customerIds.flatMap((customerId, i) => {
       const head = heads[i] ?? null;
       return head === null
         ? []
-        : pageNumbers(this.#pagesIn(keys, head)).map((page) => [customerId, page] as const);
+        : pageNumbers(this.#pagesIn(from.keys, head)).map((page) => [customerId, page] as const);
     });
   }
 
@@ -110,7 +121,7 @@ export class CustomerReader {
   }
 
   async #readPages(
-    keys: ShardKeys,
+    { shard, keys, held }: ReadFrom,
     group: readonly Heavy[],
   ): Promise<({ head: Buffer; chunks: ReadonlyMap<number, Uint8Array> } | null)[]> {
     const fields = group.flatMap(({ customerId, pages }) =>
@@ -120,10 +131,10 @@ export class CustomerReader {
     const reply = await this.#redis.script(
       "reading pages of customers",
       SCRIPTS.pages,
-      [keys.states, keys.chunks],
+      [keys.marks, keys.states, keys.chunks],
       args,
     );
-    const [headsReply, pagesReply] = asArray(reply, "the pages of customers");
+    const [headsReply, pagesReply] = asRead(reply, shard, held, "the pages of customers");
     const heads = asBuffers(headsReply, "the pages of customers");
     const bytes = asBuffers(pagesReply, "the pages of customers");
     let next = 0;

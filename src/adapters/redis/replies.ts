@@ -1,5 +1,6 @@
-import type { Marks, StateCommitResult } from "../../pipeline/ports.ts";
+import type { Held, Marks, StateCommitResult } from "../../pipeline/ports.ts";
 import { RetriableError } from "../../pipeline/errors.ts";
+import { assureHeld } from "../../pipeline/store-moved.ts";
 
 /** A reply that commands of this adapter never give: a proxy that is no Redis, or a bug. */
 function unexpected(what: string): Error {
@@ -23,6 +24,26 @@ export function asBuffers(reply: unknown, what: string): (Buffer | null)[] {
 export function asText(reply: unknown, what: string): string {
   if (!Buffer.isBuffer(reply)) throw unexpected(what);
   return reply.toString("utf8");
+}
+
+/**
+ * The answer of a script that reads: where the shard stood at that moment, then what was read. Throws STATE_MOVED when the reader
+ * wants it to stand elsewhere.
+ */
+export function asRead(
+  reply: unknown,
+  shard: number,
+  held: Held | undefined,
+  what: string,
+): readonly unknown[] {
+  const [epoch, seq, ...found] = asArray(reply, what);
+  const epochText = asText(epoch, what);
+  const seqText = asText(seq, what);
+  assureHeld(shard, held, {
+    epoch: epochText === "" ? 0 : Number(epochText),
+    seq: seqText === "" ? null : Number(seqText),
+  });
+  return found;
 }
 
 /** The answer of commit.lua and clear.lua. */

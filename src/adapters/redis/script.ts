@@ -19,7 +19,9 @@ export const SCRIPTS = {
   position: loadScript("position"),
   commit: loadScript("commit"),
   clear: loadScript("clear"),
+  heads: loadScript("heads"),
   pages: loadScript("pages"),
+  due: loadScript("due"),
   customers: loadScript("customers"),
   memory: loadScript("memory"),
 } as const;

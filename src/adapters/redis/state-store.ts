@@ -1,5 +1,11 @@
 import type { Logger } from "../../pipeline/options.ts";
-import type { StateCommit, StateCommitResult, StateStore, StoredCustomer } from "../../pipeline/ports.ts";
+import type {
+  Held,
+  StateCommit,
+  StateCommitResult,
+  StateStore,
+  StoredCustomer,
+} from "../../pipeline/ports.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
 import { commitArguments } from "./commit-arguments.ts";
 import { RedisConnection } from "./connection.ts";
@@ -9,7 +15,16 @@ import type { RedisEndpoint } from "./endpoint.ts";
 import { shardKeys, type ShardKeys } from "./keys.ts";
 import { SameServer } from "./same-server.ts";
 import { ReplicaWait, type WaitOptions } from "./replica-wait.ts";
-import { asAcquired, asArray, asBuffers, asCommitResult, asMarks, asPosition, asText } from "./replies.ts";
+import {
+  asAcquired,
+  asArray,
+  asBuffers,
+  asCommitResult,
+  asMarks,
+  asPosition,
+  asRead,
+  asText,
+} from "./replies.ts";
 import { SCRIPTS } from "./script.ts";
 import { checkServer, refuseEviction } from "./server-check.ts";
 
@@ -94,16 +109,17 @@ class Store implements RedisStateStore {
     return asPosition(reply);
   }
 
-  async read(shard: number, customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
+  async read(shard: number, customerIds: readonly string[], held?: Held): Promise<(StoredCustomer | null)[]> {
     const keys = this.#keysOf(shard);
-    return this.#server.read(keys.marks, () => this.#reader.read(keys, customerIds));
+    return this.#server.read(keys.marks, () => this.#reader.read({ shard, keys, held }, customerIds));
   }
 
   async commit(shard: number, commit: StateCommit): Promise<StateCommitResult> {
     const keys = this.#keysOf(shard);
     const deleted = commit.writes.filter(({ head }) => head === null).map(({ customerId }) => customerId);
     // Which pages go with a deleted customer only its head tells. If somebody else wrote since, the script refuses.
-    const dropped = deleted.length === 0 ? [] : await this.#reader.pagesOf(keys, deleted);
+    const dropped =
+      deleted.length === 0 ? [] : await this.#reader.pagesOf({ shard, keys, held: undefined }, deleted);
     const args = commitArguments(commit, dropped);
     const reply = await this.#commits.script(
       `committing seq ${commit.marks.seq} of shard ${shard}`,
@@ -130,13 +146,13 @@ class Store implements RedisStateStore {
     shard: number,
     upTo: Instant,
     limit: number,
+    held?: Held,
   ): Promise<{ readonly customerId: string; readonly at: Instant }[]> {
     const { marks, deadlines } = this.#keysOf(shard);
-    const range = ["-inf", upTo, "WITHSCORES", "LIMIT", 0, limit];
     const reply = await this.#server.read(marks, () =>
-      this.#redis.command("looking for deadlines", "ZRANGEBYSCORE", deadlines, ...range),
+      this.#redis.script("looking for deadlines", SCRIPTS.due, [marks, deadlines], [upTo, limit]),
     );
-    const found = asBuffers(reply, "deadlines");
+    const found = asBuffers(asRead(reply, shard, held, "deadlines")[0], "deadlines");
     const due: { customerId: string; at: Instant }[] = [];
     for (let i = 0; i + 1 < found.length; i += 2) {
       due.push({ customerId: asText(found[i], "deadlines"), at: asInstant(found[i + 1]) });
@@ -155,11 +171,11 @@ class Store implements RedisStateStore {
    * The first page of a walk scans all ids of the shard in steps (a million: 1 to 2 s, spread over a thousand scripts) and
    * keeps them sorted in memory until the last page, or until a commit of this process adds or deletes a customer.
    */
-  async customers(shard: number, after: string, limit: number): Promise<string[]> {
+  async customers(shard: number, after: string, limit: number, held?: Held): Promise<string[]> {
     if (limit <= 0) return [];
     let pass = this.#passes.get(shard);
     if (pass?.continues(after) !== true) {
-      pass = new CustomerPass(await this.#scan(shard));
+      pass = new CustomerPass(await this.#scan(shard, held));
       this.#passes.set(shard, pass);
     }
     const page = pass.page(after, limit);
@@ -172,22 +188,23 @@ class Store implements RedisStateStore {
     await Promise.all([this.#redis.close(), this.#commits.close()]);
   }
 
-  async #scan(shard: number): Promise<Set<string>> {
-    const { marks, states } = this.#keysOf(shard);
-    return this.#server.read(marks, () => this.#scanFrom(states));
+  async #scan(shard: number, held: Held | undefined): Promise<Set<string>> {
+    const { marks } = this.#keysOf(shard);
+    return this.#server.read(marks, () => this.#scanFrom(shard, held));
   }
 
-  async #scanFrom(states: string): Promise<Set<string>> {
+  async #scanFrom(shard: number, held: Held | undefined): Promise<Set<string>> {
+    const { marks, states } = this.#keysOf(shard);
     const ids = new Set<string>();
     let cursor = "0";
     do {
       const reply = await this.#redis.script(
         "listing customers",
         SCRIPTS.customers,
-        [states],
+        [marks, states],
         [cursor, SCAN_COUNT],
       );
-      const [next, found] = asArray(reply, "a list of customers");
+      const [next, found] = asRead(reply, shard, held, "a list of customers");
       for (const id of asArray(found, "a list of customers")) ids.add(asText(id, "a list of customers"));
       cursor = asText(next, "a list of customers");
     } while (cursor !== "0");
