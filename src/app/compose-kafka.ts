@@ -10,6 +10,7 @@ import { createRedisStateStore, type RedisStateStore } from "../adapters/redis/s
 import type { WaitOptions } from "../adapters/redis/replica-wait.ts";
 import type { Policy } from "../domain/policy.ts";
 import { DEFAULT_SHARD_OPTIONS, type Logger, type ShardOptions } from "../pipeline/options.ts";
+import type { ShardSource, StateStore } from "../pipeline/ports.ts";
 import { Processor } from "../pipeline/processor.ts";
 import type { Telemetry } from "../pipeline/telemetry.ts";
 import { watchStore } from "./store-watch.ts";
@@ -38,6 +39,14 @@ export interface ProcessorOptions {
   readonly drainMs: number;
   readonly sessionTimeoutMs?: number;
   readonly shard?: Partial<ShardOptions>;
+  /** Puts something between the shards and their ports: tests make them fail at a named step. */
+  readonly through?: (ports: ShardPorts) => ShardPorts;
+}
+
+/** What the shards of a processor work on. */
+export interface ShardPorts {
+  readonly store: StateStore;
+  readonly source: ShardSource;
 }
 
 /** The processor on Kafka, Redis and the registry, started; `stop` drains it and leaves the group. */
@@ -95,9 +104,10 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
       },
       logger,
     });
+    const ports = options.through?.({ store, source }) ?? { store, source };
     const processor = new Processor(
       {
-        store,
+        store: ports.store,
         codec: createStateCodec(),
         decoder: createAvroDecoder(registry),
         clock: createSystemClock(),
@@ -107,7 +117,7 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
         policies: { text: policyText, parse: policyFromText },
         options: { ...DEFAULT_SHARD_OPTIONS, ...options.shard },
       },
-      source,
+      ports.source,
       options.drainMs,
     );
     await processor.start();

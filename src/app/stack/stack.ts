@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { UsageError } from "../../pipeline/errors.ts";
@@ -63,18 +63,45 @@ export async function stackUp(
   makeFolder(dir);
   return withLock(dir, signal, async () => {
     const [kafka, registry, redis] = await startMissing(dir, onProgress);
-    const wait = { timeoutMs: READY_MS, signal };
-    await Promise.all([
-      waitUntilReady(dir, kafka, wait, () => accepts(kafka.port)),
-      waitUntilReady(dir, registry, wait, () => answers(`${registryUrl(registry)}/subjects`)),
-      waitUntilReady(dir, redis, wait, () => accepts(redis.port)),
-    ]);
+    await Promise.all([kafka, registry, redis].map((child) => untilReady(dir, child, signal)));
     return {
       KAFKA_BROKERS: `127.0.0.1:${kafka.port}`,
       SCHEMA_REGISTRY_URL: registryUrl(registry),
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
     };
   });
+}
+
+/**
+ * Starts one part alone, on the data and the port it had in `dir`, and waits until it answers: for tests that take the servers
+ * down one by one. `listeners`: further addresses of the broker, each with the port that it tells clients to come to.
+ */
+export async function startPart(
+  dir: string,
+  part: Part,
+  artifacts: Artifacts,
+  listeners: readonly KafkaListener[] = [],
+): Promise<Child> {
+  makeFolder(dir);
+  const child = await (part === "kafka"
+    ? startKafka(dir, artifacts, listeners)
+    : STARTS[part](dir, artifacts));
+  await untilReady(dir, child, NEVER);
+  return child;
+}
+
+/** A port on which the broker listens, and the one that its clients there are told: a proxy's. */
+export interface KafkaListener {
+  readonly port: number;
+  readonly advertisedPort: number;
+}
+
+const STARTS = { registry: startRegistry, redis: startRedis } as const;
+
+function untilReady(dir: string, child: Child, signal: AbortSignal): Promise<void> {
+  const isReady = (): Promise<boolean> =>
+    child.name === "registry" ? answers(`${registryUrl(child)}/subjects`) : accepts(child.port);
+  return waitUntilReady(dir, child, { timeoutMs: READY_MS, signal }, isReady);
 }
 
 /** The three servers, those that run and those just started. A stack that runs whole needs nothing brought. */
@@ -118,21 +145,36 @@ export function stackStatus(dir: string): PartStatus[] {
   });
 }
 
-async function startKafka(dir: string, { kafkaJars }: Artifacts): Promise<Child> {
+async function startKafka(
+  dir: string,
+  { kafkaJars }: Artifacts,
+  further: readonly KafkaListener[] = [],
+): Promise<Child> {
   const port = await portFor(dir, "kafka");
   const controllerPort = await freePort();
   const data = join(dir, "kafka-data");
   const properties = join(dir, "kafka.properties");
+  const named = further.map((listener, i) => ({ name: `FURTHER${i}`, ...listener }));
+  const listeners = [
+    `PLAINTEXT://127.0.0.1:${port}`,
+    `CONTROLLER://127.0.0.1:${controllerPort}`,
+    ...named.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
+  ];
+  const advertised = [
+    `PLAINTEXT://127.0.0.1:${port}`,
+    ...named.map(({ name, advertisedPort }) => `${name}://127.0.0.1:${advertisedPort}`),
+  ];
+  const protocols = ["PLAINTEXT", "CONTROLLER", ...named.map(({ name }) => name)];
   writeFileSync(
     properties,
     [
       "process.roles=broker,controller",
       "node.id=1",
       `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-      `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      `listeners=${listeners.join(",")}`,
+      `advertised.listeners=${advertised.join(",")}`,
       "controller.listener.names=CONTROLLER",
-      "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      `listener.security.protocol.map=${protocols.map((name) => `${name}:PLAINTEXT`).join(",")}`,
       `log.dirs=${data}`,
       "num.partitions=8",
       "auto.create.topics.enable=false",
@@ -165,7 +207,8 @@ async function startKafka(dir: string, { kafkaJars }: Artifacts): Promise<Child>
 async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<Child> {
   const port = await portFor(dir, "registry");
   const jar = join(registryDir, "apicurio-registry-app-2.6.13.Final-runner.jar");
-  const database = join(dir, "registry-data");
+  // H2 takes a path that is not absolute for a mistake.
+  const database = resolve(dir, "registry-data");
   return startChild(
     dir,
     "registry",
@@ -175,7 +218,7 @@ async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<C
       "-Xmx256m",
       `-Dquarkus.http.host=127.0.0.1`,
       `-Dquarkus.http.port=${port}`,
-      `-Dregistry.datasource.url=jdbc:h2:file:${database};NON_KEYWORDS=VALUE`,
+      `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${database};NON_KEYWORDS=VALUE;WRITE_DELAY=0`,
       "-Dquarkus.log.level=WARN",
       "-jar",
       jar,

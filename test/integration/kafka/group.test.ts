@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Processor } from "../../../src/pipeline/processor.ts";
 import { DAY_MS, instant } from "../../../src/shared/instant.ts";
 import { order } from "../../pipeline/facts.ts";
-import { startFlakyBroker } from "./flaky-broker.ts";
+import { startTcpProxy } from "../../tcp-proxy.ts";
 import { DRAIN_MS, startKafkaWorld, until, type KafkaWorld } from "./kafka-world.ts";
 
 const SHARDS = 6;
@@ -121,7 +121,7 @@ describe("members of one group (A3, A4)", () => {
   });
 
   test("no broker for a while: not ready, back-off, and then on as if nothing had been", async () => {
-    const proxy = await startFlakyBroker(world.brokers[0]!);
+    const proxy = await startTcpProxy(Number(world.brokers[0]!.split(":")[1]));
     const member = await join(proxy.port);
     await until(() => isReady(member), "the member");
     await proxy.down();
@@ -140,12 +140,12 @@ describe("members of one group (A3, A4)", () => {
     );
     await until(() => isReady(member), "readiness");
     await leave(member);
-    await proxy.close();
+    await proxy.down();
     expectChains();
   });
 
   test("a stop while no broker answers ends with the drain time and the farewells, and a successor goes on (A4)", async () => {
-    const proxy = await startFlakyBroker(world.brokers[0]!);
+    const proxy = await startTcpProxy(Number(world.brokers[0]!.split(":")[1]));
     const member = await join(proxy.port);
     await until(() => isReady(member), "the member");
     await appendRound();
@@ -153,7 +153,7 @@ describe("members of one group (A3, A4)", () => {
     const askedAt = Date.now();
     await leave(member);
     expect(Date.now() - askedAt).toBeLessThan(DRAIN_MS + 5_000);
-    await proxy.close();
+    
     const successor = await join();
     await until(() => isReady(successor), "the successor", 30_000);
     await leave(successor);

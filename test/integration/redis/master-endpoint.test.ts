@@ -5,14 +5,14 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
 import { RetriableError } from "../../../src/pipeline/errors.ts";
 import type { CustomerWrite } from "../../../src/pipeline/ports.ts";
-import { startFlakyProxy, type FlakyProxy } from "./flaky-proxy.ts";
+import { startTcpProxy, type TcpProxy } from "../../tcp-proxy.ts";
 import { RedisProcess } from "./redis-process.ts";
 import { freshApplicationId, openStore } from "./redis-server.ts";
 
 let dir: string;
 let master: RedisProcess;
 let replica: RedisProcess;
-let endpoint: FlakyProxy;
+let endpoint: TcpProxy;
 let store: RedisStateStore;
 
 beforeEach(async () => {
@@ -22,8 +22,8 @@ beforeEach(async () => {
   await expect
     .poll(() => replica.admin.info("replication"), { timeout: 10_000 })
     .toContain("master_link_status:up");
-  endpoint = await startFlakyProxy(master.url);
-  store = openStore({ url: endpoint.url, applicationId: freshApplicationId() });
+  endpoint = await startTcpProxy(master.url);
+  store = openStore({ url: `redis://127.0.0.1:${endpoint.port}`, applicationId: freshApplicationId() });
 });
 afterEach(async () => {
   await store.close();
@@ -36,7 +36,7 @@ afterEach(async () => {
 async function swapRoles(): Promise<void> {
   await replica.admin.replicaof("NO", "ONE");
   await master.admin.replicaof("127.0.0.1", replica.port);
-  endpoint.target = replica.url;
+  endpoint.targetPort = portOf(replica.url);
 }
 
 test("a master that became a replica is left: the same address leads to the new one, with all that was committed", async () => {
@@ -69,11 +69,11 @@ test("a master that became a replica is left: the same address leads to the new 
       { timeout: 5000 },
     )
     .toBe(1);
-  expect(endpoint.target).toBe(replica.url);
+  expect(endpoint.targetPort).toBe(portOf(replica.url));
 });
 
 test("a replica behind the address is refused at the start, by its name", async () => {
-  endpoint.target = replica.url;
+  endpoint.targetPort = portOf(replica.url);
   await expect(store.check()).rejects.toMatchObject({ code: "REDIS_REPLICA", retriable: false });
 });
 
@@ -100,7 +100,7 @@ test("what was read of a former master that came back is not taken for the prese
   // Cut off from each other, both are masters; the address leads to the new one, and the owner commits there.
   await replica.admin.replicaof("NO", "ONE");
   const leadTo = async (server: RedisProcess): Promise<void> => {
-    endpoint.target = server.url;
+    endpoint.targetPort = portOf(server.url);
     endpoint.cut();
     await expect.poll(() => store.nextDue(0).catch(() => "away"), { timeout: 5000 }).toBeNull();
   };
@@ -115,3 +115,7 @@ test("what was read of a former master that came back is not taken for the prese
   await expect(store.position(0)).rejects.toMatchObject({ code: "STATE_MOVED", retriable: true });
   expect(await store.position(0)).toEqual({ epoch, seq: 2 });
 });
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}

@@ -5,7 +5,7 @@ import type { RedisStateStore } from "../../../src/adapters/redis/state-store.ts
 import { RefusedError, RetriableError } from "../../../src/pipeline/errors.ts";
 import type { CustomerWrite, StateCommit } from "../../../src/pipeline/ports.ts";
 import { instant } from "../../../src/shared/instant.ts";
-import { startFlakyProxy, type FlakyProxy } from "./flaky-proxy.ts";
+import { startTcpProxy, type TcpProxy } from "../../tcp-proxy.ts";
 import { freshApplicationId, openStore, redisUrl } from "./redis-server.ts";
 
 let admin: Redis;
@@ -97,17 +97,19 @@ describe("scripts", () => {
 });
 
 describe("a connection that fails", () => {
-  let proxy: FlakyProxy;
+  let proxy: TcpProxy;
+  let url: string;
 
   beforeEach(async () => {
-    proxy = await startFlakyProxy(redisUrl());
+    proxy = await startTcpProxy(Number(new URL(redisUrl()).port), { remembers: true });
+    url = `redis://127.0.0.1:${proxy.port}`;
   });
   afterEach(async () => {
     await proxy.down();
   });
 
   test("a commit whose answer is lost is an error in bounded time, is not sent again, and a resend finds it done", async () => {
-    const store = open({ url: proxy.url, commandTimeoutMs: 300 });
+    const store = open({ url, commandTimeoutMs: 300 });
     const { epoch } = await store.acquire(0);
     const commit = commitOf(epoch, 0, [customer("a")]);
     await store.commit(0, commit);
@@ -128,7 +130,7 @@ describe("a connection that fails", () => {
   });
 
   test("broken in the middle, everything under way fails at once", async () => {
-    const store = open({ url: proxy.url });
+    const store = open({ url });
     const { epoch } = await store.acquire(0);
     proxy.swallowsAnswers = true;
     const under = [store.read(0, ["a"]), store.nextDue(0), store.commit(0, commitOf(epoch, 0, []))];
@@ -144,7 +146,7 @@ describe("a connection that fails", () => {
 
   test("away from the start, and back later", async () => {
     await proxy.down();
-    const store = open({ url: proxy.url });
+    const store = open({ url });
     await expect(store.check()).rejects.toMatchObject({ code: "REDIS_UNREACHABLE", retriable: true });
     await expect(store.acquire(0)).rejects.toBeInstanceOf(RetriableError);
     await proxy.up();
@@ -161,7 +163,7 @@ describe("a connection that fails", () => {
   });
 
   test("closed by its owner: no call comes back to life", async () => {
-    const store = open({ url: proxy.url });
+    const store = open({ url });
     await store.acquire(0);
     await store.close();
     await expect(store.acquire(0)).rejects.toBeInstanceOf(RetriableError);

@@ -1,0 +1,157 @@
+import { cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import type { Artifacts } from "../../src/app/stack/artifacts.ts";
+import { stopChild, type Child } from "../../src/app/stack/processes.ts";
+import { startPart } from "../../src/app/stack/stack.ts";
+
+const STOP_MS = 5_000;
+const LOADED_MS = 30_000;
+const SYNCED_MS = 20_000;
+
+/** A master with its append-only file, and a replica when one is wanted: each a `redis-server` in a folder of its own. */
+export class RedisServers {
+  readonly #dir: string;
+  readonly #artifacts: Artifacts;
+  #master: { readonly dir: string; child: Child };
+  #replica: { readonly dir: string; child: Child } | null = null;
+  #servers = 1;
+
+  private constructor(dir: string, artifacts: Artifacts, master: { dir: string; child: Child }) {
+    this.#dir = dir;
+    this.#artifacts = artifacts;
+    this.#master = master;
+  }
+
+  static async start(dir: string, artifacts: Artifacts): Promise<RedisServers> {
+    const home = join(dir, "redis-1");
+    return new RedisServers(dir, artifacts, {
+      dir: home,
+      child: await startPart(home, "redis", artifacts),
+    });
+  }
+
+  /** The master's. */
+  get port(): number {
+    return this.#master.child.port;
+  }
+
+  kill(): void {
+    process.kill(this.#master.child.pid, "SIGKILL");
+  }
+
+  /** Starts the master again on whatever its folder holds now; resolves when that is loaded. */
+  async startAgain(): Promise<void> {
+    const { dir, child } = this.#master;
+    this.#master.child = await startPart(dir, "redis", this.#artifacts);
+    if (this.#master.child.port !== child.port) throw new Error("Redis came back on another port");
+    await this.ask((redis) => redis.ping());
+  }
+
+  /** Cuts the last bytes off the append-only file, as a machine does that loses power; the master must be down. */
+  truncate(bytes: number): number {
+    const file = this.#appendOnlyFile();
+    const size = statSync(file).size;
+    const cut = Math.min(size, bytes);
+    truncateSync(file, size - cut);
+    return cut;
+  }
+
+  /** Keeps the data as they are on disk now. */
+  keepCopy(): void {
+    const { data, copy } = this.#folders();
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(data, copy, { recursive: true });
+  }
+
+  /** Puts the copy in the place of the data; the master must be down. */
+  putCopyBack(): void {
+    const { data, copy } = this.#folders();
+    rmSync(data, { recursive: true, force: true });
+    cpSync(copy, data, { recursive: true });
+  }
+
+  /** Deletes all data; the master must be down. */
+  wipe(): void {
+    rmSync(this.#folders().data, { recursive: true, force: true });
+  }
+
+  /** Starts a replica; resolves when it has all that the master has. */
+  async startReplica(): Promise<void> {
+    const dir = join(this.#dir, `redis-${++this.#servers}`);
+    const child = await startPart(dir, "redis", this.#artifacts);
+    this.#replica = { dir, child };
+    await askAt(child.port, async (redis) => {
+      await redis.replicaof("127.0.0.1", this.port);
+      const deadline = Date.now() + SYNCED_MS;
+      while (!(await redis.info("replication")).includes("master_link_status:up")) {
+        if (Date.now() > deadline) throw new Error("the replica did not come up to the master");
+        await sleep(50);
+      }
+    });
+  }
+
+  /** From here on the replica hears nothing of its master: it falls behind. */
+  async cutReplication(): Promise<void> {
+    const { child } = this.#needReplica();
+    await askAt(child.port, (redis) => redis.replicaof("NO", "ONE"));
+  }
+
+  /** The master dies for good, the replica takes its place with what it has. */
+  async promote(): Promise<void> {
+    const replica = this.#needReplica();
+    this.kill();
+    await stopChild(this.#master.dir, this.#master.child, STOP_MS);
+    this.#master = replica;
+    this.#replica = null;
+  }
+
+  ask<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
+    return askAt(this.port, work);
+  }
+
+  async stop(): Promise<void> {
+    for (const server of [this.#master, this.#replica]) {
+      if (server !== null) await stopChild(server.dir, server.child, STOP_MS);
+    }
+  }
+
+  #needReplica(): { readonly dir: string; child: Child } {
+    if (this.#replica === null) throw new Error("there is no replica");
+    return this.#replica;
+  }
+
+  #folders(): { readonly data: string; readonly copy: string } {
+    const { dir } = this.#master;
+    return { data: join(dir, "redis-data"), copy: join(dir, "redis-copy") };
+  }
+
+  /** One file up to Redis 6; from 7 on a folder of them, of which the last increment is being written. */
+  #appendOnlyFile(): string {
+    const { data } = this.#folders();
+    const single = join(data, "appendonly.aof");
+    if (existsSync(single)) return single;
+    const folder = join(data, "appendonlydir");
+    const last = readdirSync(folder)
+      .filter((name) => name.endsWith(".incr.aof"))
+      .sort((a, b) => statSync(join(folder, a)).mtimeMs - statSync(join(folder, b)).mtimeMs)
+      .at(-1);
+    if (last === undefined) throw new Error(`${folder} holds no increment`);
+    return join(folder, last);
+  }
+}
+
+/** A connection for a piece of work, past all proxies; waits until the server has loaded its data. */
+async function askAt<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis({ host: "127.0.0.1", port, lazyConnect: true, maxRetriesPerRequest: null });
+  redis.on("error", () => undefined);
+  const timer = setTimeout(() => redis.disconnect(), LOADED_MS);
+  try {
+    await redis.connect();
+    return await work(redis);
+  } finally {
+    clearTimeout(timer);
+    redis.disconnect();
+  }
+}
