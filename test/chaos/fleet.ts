@@ -187,9 +187,8 @@ export class Fleet {
 
   /** Asks every process for its metrics, so that little is missing of one that dies. */
   async scrape(): Promise<void> {
-    await Promise.all(
-      [...this.#members.values()].map((member) => (member.isFrozen ? null : this.#scrape(member))),
-    );
+    const awake = [...this.#members.values()].filter(({ isFrozen }) => !isFrozen);
+    await Promise.all(awake.map((member) => this.#scrape(member)));
   }
 
   /** Troubles of those that run, by their own account; empty: all are ready. */

@@ -52,6 +52,8 @@ await new Command("chaos")
     for (let i = 0; i < options.runs; i++) await once({ ...options, seed: options.seed + i });
   })
   .parseAsync();
+// A request that a dead server never answers would keep the process alive.
+process.exit();
 
 async function once(options: Options): Promise<void> {
   const { seed, keep, processes } = options;

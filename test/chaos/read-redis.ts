@@ -27,8 +27,8 @@ async function readShard(redis: Redis, applicationId: string, shard: number): Pr
   const codec = createStateCodec();
   const marksText = await redis.hget(keys.marks, "marks");
   const marks = marksText === null ? null : (JSON.parse(marksText) as Omit<Marks, "epoch">);
-  const heads = pairsOf((await redis.hgetallBuffer(keys.states)) as unknown as Record<string, Buffer>);
-  const chunkFields = pairsOf((await redis.hgetallBuffer(keys.chunks)) as unknown as Record<string, Buffer>);
+  const heads = Object.entries(await redis.hgetallBuffer(keys.states));
+  const chunkFields = Object.entries(await redis.hgetallBuffer(keys.chunks));
   const scores = await redis.zrange(keys.deadlines, 0, "-1", "WITHSCORES");
   const byCustomer = new Map<string, Map<number, Uint8Array>>();
   const chunks: [string, number][] = [];
@@ -64,8 +64,4 @@ async function readShard(redis: Redis, applicationId: string, shard: number): Pr
     chunks,
     deadlines,
   };
-}
-
-function pairsOf(hash: Record<string, Buffer>): [string, Buffer][] {
-  return Object.entries(hash);
 }

@@ -119,19 +119,24 @@ async function readAll(servers: Servers, topics: string[]): Promise<Raw[]> {
   const records: Raw[] = [];
   const failures: Error[] = [];
   let quiet = 0;
-  consumer.on(consumer.events.FETCH, () => void quiet++);
-  consumer.on(consumer.events.CRASH, ({ payload }) => void (payload.restart || failures.push(payload.error)));
+  consumer.on(consumer.events.FETCH, () => {
+    quiet++;
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) failures.push(payload.error);
+  });
   await consumer.connect();
   await consumer.subscribe({ topics, fromBeginning: true });
   await consumer.run({
     autoCommit: false,
-    eachBatch: async ({ batch, heartbeat }: EachBatchPayload) => {
+    eachBatch: async (payload: EachBatchPayload) => {
+      const { batch } = payload;
       quiet = 0;
       const { topic, partition } = batch;
       for (const message of batch.messages) records.push({ topic, partition, message });
       if (Number(batch.lastOffset()) + 1 >= (ends.get(`${topic}-${partition}`) ?? 0))
         ends.delete(`${topic}-${partition}`);
-      await heartbeat();
+      await payload.heartbeat();
     },
   });
   const deadline = Date.now() + LIMIT_MS;

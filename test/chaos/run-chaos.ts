@@ -32,8 +32,8 @@ export interface ChaosOptions {
   readonly breaks: Break | null;
   /** Ends the run, its processes and its servers. */
   readonly signal: AbortSignal;
-  onDeed(deed: Deed): void;
-  onProgress(text: string): void;
+  readonly onDeed: (deed: Deed) => void;
+  readonly onProgress: (text: string) => void;
 }
 
 /** What came of a run. */
