@@ -37,7 +37,7 @@ interface Member {
   metrics: string;
 }
 
-/** The places at which processes run: every second one is the program as it is shipped, the others can die at named points. */
+/** The places at which processes run: every third one, the first among them, is the program as it is shipped, the others can die at named points. */
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #chronicle: Chronicle;
@@ -209,7 +209,7 @@ export class Fleet {
   }
 
   #isMortal(place: number): boolean {
-    return place % 2 === 1 || this.#options.breaks !== null;
+    return place % 3 !== 0 || this.#options.breaks !== null;
   }
 
   #start(place: number): void {

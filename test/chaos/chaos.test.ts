@@ -1,0 +1,32 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { summaryOf, violationsOf } from "./report.ts";
+import { runChaos } from "./run-chaos.ts";
+
+/** A fixed seed whose plan has each kind of fault of a server, zombies, and deaths within the commit. */
+const SEED = 4;
+
+test("half a minute of kills, freezes and broken servers: nothing lost, nothing twice (A4)", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "clientela-chaos-"));
+  const report = await runChaos({
+    seed: SEED,
+    durationMs: 30_000,
+    processes: 3,
+    dir,
+    breaks: null,
+    signal: new AbortController().signal,
+    onDeed: () => undefined,
+    onProgress: () => undefined,
+  });
+  process.stdout.write(`${summaryOf(report)}\n`);
+  const { verdict, violations, counts } = report;
+  expect(violations, `data and logs are in ${dir}\n${violationsOf(report)}`).toEqual([]);
+  // What compares nothing can't fail.
+  expect(verdict.exact).toBeGreaterThan(150);
+  expect(verdict.deadlineChanges).toBeGreaterThan(100);
+  expect(verdict.deadLetters).toBeGreaterThan(5);
+  for (const kind of ["kills", "freezes", "Redis faults"]) expect(counts.get(kind), kind).toBeGreaterThan(0);
+  rmSync(dir, { recursive: true, force: true });
+}, 400_000);
