@@ -6,6 +6,8 @@ import { describeDeed, type Deed, type PlannedDeed, type ServerDeed } from "./pl
 import type { FactProducer } from "./producer.ts";
 import type { ChaosServers, Ways } from "./servers.ts";
 
+/** Who dies takes along what it has counted since it was asked last. */
+const SCRAPE_MS = 2_000;
 const REFUSAL_LIMIT_MS = 60_000;
 const REBUILD_LIMIT_MS = 120_000;
 
@@ -32,13 +34,14 @@ export class Adversary {
   /** Resolves when all that was planned has been done, and undone where it lasts. */
   async run(plan: readonly PlannedDeed[]): Promise<void> {
     const { chronicle, fleet } = this.#targets;
+    const scraping = setInterval(() => void fleet.scrape(), SCRAPE_MS);
     for (const { at, deed } of plan) {
       const waitMs = chronicle.startedAt + at - Date.now();
       if (waitMs > 0) await sleep(waitMs);
       this.#begin(deed);
-      await fleet.scrape();
     }
     await Promise.all(this.#lasting);
+    clearInterval(scraping);
     if (this.#failures.length > 0) throw this.#failures[0];
   }
 

@@ -16,6 +16,7 @@ export const BREAKS = [
   "redis-first",
   "receipt-without-clock",
   "clock-without-customer",
+  "silence-by-seq",
   "offsets-apart",
   "dead-letters-apart",
 ] as const;
@@ -45,6 +46,8 @@ export function portsBroken(ports: ShardPorts, way: Break | null, servers: Serve
         clock === null ? null : { at: clock.at, customerId: LAST_CUSTOMER };
       return withClock(ports, { inMarks: whole, inReceipt: whole });
     }
+    case "silence-by-seq":
+      return silenceBySeq(ports);
     case "offsets-apart":
       patchTransactions();
       return ports;
@@ -149,6 +152,43 @@ function withClock(
       ...portOf(log),
       commit: (output, { offsets, receipt }) =>
         log.commit(output, { offsets, receipt: { ...receipt, clock: change.inReceipt(receipt.clock) } }),
+    })),
+  };
+}
+
+/** A state whose seq has come as far as the receipt's counts as being there, wherever it stands. */
+function silenceBySeq({ store, source }: ShardPorts): ShardPorts {
+  const receipts = new Map<number, number>();
+  return {
+    store: {
+      ...storePortOf(store),
+      acquire: async (shard) => {
+        const acquired = await store.acquire(shard);
+        const { marks } = acquired;
+        if (marks === null) return acquired;
+        // Asked for after the receipt has been read.
+        const published = (): number => {
+          const receipt = receipts.get(shard) ?? 0;
+          return marks.seq >= receipt ? receipt : marks.published;
+        };
+        return {
+          ...acquired,
+          marks: {
+            ...marks,
+            get published() {
+              return published();
+            },
+          },
+        };
+      },
+    },
+    source: throughLogs(source, (shard, log) => ({
+      ...portOf(log),
+      fence: async () => {
+        const committed = await log.fence();
+        receipts.set(shard, committed?.receipt.seq ?? 0);
+        return committed;
+      },
     })),
   };
 }

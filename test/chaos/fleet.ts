@@ -108,7 +108,6 @@ export class Fleet {
   dieAt(place: number, order: DieOrder): boolean {
     const member = this.#members.get(place);
     if (member?.process.connected !== true || !this.#isMortal(place)) return false;
-    member.orderedTo = order.point === null ? null : "die";
     member.process.send(order, () => undefined);
     return true;
   }
@@ -151,11 +150,12 @@ export class Fleet {
     }
   }
 
-  /** Wakes and starts everybody. */
+  /** Wakes and starts everybody; nobody is to die any more. */
   heal(): void {
     for (const place of this.places) {
       this.wake(place);
       this.fill(place);
+      this.dieAt(place, { point: null, skip: 0 });
     }
   }
 
@@ -247,11 +247,11 @@ export class Fleet {
       this.#chronicle.count(`died ${point}`);
     }
     this.#chronicle.tell(
-      `place ${place} ended: ${String(how)}${point === null ? "" : `, ${point}`}${member.orderedTo === null ? ", unasked" : ""}`,
+      `place ${place} ended: ${String(how)}${point === null ? "" : `, ${point}`}${member.orderedTo === null && point === null ? ", unasked" : ""}`,
     );
-    this.#judge(place, member, how);
+    this.#judge(place, member, how, point);
     if (this.#isStopping || this.#empty.has(place)) return;
-    const unordered = member.orderedTo === null ? (this.#unordered.get(place) ?? 0) + 1 : 0;
+    const unordered = member.orderedTo === null && point === null ? (this.#unordered.get(place) ?? 0) + 1 : 0;
     this.#unordered.set(place, unordered);
     const [least, most] = RESTART_MS;
     setTimeout(
@@ -262,10 +262,15 @@ export class Fleet {
     );
   }
 
-  #judge(place: number, { log, orderedTo }: Member, how: number | NodeJS.Signals | null): void {
+  #judge(
+    place: number,
+    { log, orderedTo }: Member,
+    how: number | NodeJS.Signals | null,
+    point: string | null,
+  ): void {
     const text = readFileSync(log, "utf8");
     const said = text.trimEnd().split("\n").slice(-3).join(" | ");
-    if (how === "SIGKILL" && orderedTo === "die") return;
+    if (how === "SIGKILL" && (orderedTo === "die" || point !== null)) return;
     if (how === 0 && orderedTo === "leave") return;
     if (how === REFUSED) {
       this.#chronicle.count("refusals");

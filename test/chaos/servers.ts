@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bringArtifacts, type Artifacts } from "../../src/app/stack/artifacts.ts";
-import { freePort, isAlive, stopChild, type Child } from "../../src/app/stack/processes.ts";
+import { findChild, freePort, isAlive, stopChild, type Child } from "../../src/app/stack/processes.ts";
 import { startPart } from "../../src/app/stack/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import { RedisServers } from "./redis-servers.ts";
@@ -58,11 +58,27 @@ export class ChaosServers {
       kafkaWays.push(await startTcpProxy(port));
     }
     const listeners = listenersOf(kafkaPorts, kafkaWays);
-    const [kafka, registry, redis] = await Promise.all([
+    const starting = await Promise.allSettled([
       startPart(dir, "kafka", artifacts, listeners),
       startPart(dir, "registry", artifacts),
       RedisServers.start(dir, artifacts),
     ]);
+    const [startedKafka, startedRegistry, startedRedis] = starting;
+    if (
+      startedKafka.status === "rejected" ||
+      startedRegistry.status === "rejected" ||
+      startedRedis.status === "rejected"
+    ) {
+      for (const part of ["kafka", "registry"]) {
+        const child = findChild(dir, part);
+        if (child !== null) await stopChild(dir, child, STOP_MS);
+      }
+      if (startedRedis.status === "fulfilled") await startedRedis.value.stop();
+      throw new Error("the servers could not be started", {
+        cause: starting.find((each) => each.status === "rejected")?.reason,
+      });
+    }
+    const [kafka, registry, redis] = [startedKafka.value, startedRegistry.value, startedRedis.value];
     const ways: Ways[] = [];
     for (const way of kafkaWays) {
       const toRedis = await startTcpProxy(redis.port);
