@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, expect, inject, test } from "vitest";
+import { createRegistry } from "../../src/adapters/avro/registry.ts";
+import { schemaText } from "../../src/adapters/avro/schemas.ts";
 import { run } from "../child.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "clientela-stack-"));
@@ -35,13 +37,21 @@ test("stack up finds what runs, starts what has died on its port and its data; d
     await redis.config("SET", "appendfsync", "always");
     await redis.set("kept", "yes");
   });
-  const pid = Number(/^redis\trunning\t\S+\tpid (\d+)$/m.exec((await stack("status")).stdout)?.[1]);
-  process.kill(pid, "SIGKILL");
-  await expect
-    .poll(async () => (await stack("status")).stdout, { timeout: 30_000 })
-    .toContain("redis\tstopped");
+  const registry = createRegistry(/SCHEMA_REGISTRY_URL=(.*)/.exec(first.stdout)?.[1] ?? "", null);
+  const id = await registry.register("kept-value", schemaText("surveys"));
+  for (const part of ["redis", "registry"]) {
+    const status = (await stack("status")).stdout;
+    process.kill(
+      Number(new RegExp(`^${part}\\trunning\\t\\S+\\tpid (\\d+)$`, "m").exec(status)?.[1]),
+      "SIGKILL",
+    );
+    await expect
+      .poll(async () => (await stack("status")).stdout, { timeout: 30_000 })
+      .toContain(`${part}\tstopped`);
+  }
   expect((await stack("up")).stdout).toBe(first.stdout);
   expect(await withRedis(url, (redis) => redis.get("kept"))).toBe("yes");
+  expect(await registry.idOf("kept-value", schemaText("surveys"))).toBe(id);
 
   expect((await stack("down")).stderr).toBe("stopped kafka, registry, redis\n");
   expect((await stack("status")).stdout).toBe("kafka\tstopped\nregistry\tstopped\nredis\tstopped\n");
