@@ -129,28 +129,28 @@ export class Adversary {
       case "kill broker":
       case "stop broker":
         chronicle.count("broker faults");
-        if (deed.kind === "kill broker") servers.killKafka();
+        if (deed.kind === "kill broker") await servers.killKafka();
         else await servers.stopKafka();
         await sleep(deed.forMs);
         await servers.startKafka();
         break;
       case "kill registry":
         chronicle.count("registry faults");
-        servers.killRegistry();
+        await servers.killRegistry();
         await sleep(deed.forMs);
         await servers.startRegistry();
         break;
       case "kill Redis":
         chronicle.count("Redis faults");
-        redis.kill();
+        await redis.kill();
         await sleep(deed.forMs);
         await redis.startAgain();
         break;
       case "truncate Redis": {
         chronicle.count("Redis faults");
         chronicle.count("Redis losses");
-        redis.kill();
-        await sleep(Math.max(100, deed.forMs));
+        await redis.kill();
+        await sleep(deed.forMs);
         const cut = redis.truncate(deed.bytes);
         await redis.startAgain();
         chronicle.tell(`Redis has lost its last ${cut} bytes`);
@@ -161,8 +161,7 @@ export class Adversary {
         chronicle.count("Redis losses");
         redis.keepCopy();
         await sleep(deed.byMs);
-        redis.kill();
-        await sleep(100);
+        await redis.kill();
         redis.putCopyBack();
         await redis.startAgain();
         break;
@@ -190,8 +189,7 @@ export class Adversary {
     chronicle.count("total losses");
     const before = refusals();
     fleet.mayRefuse = true;
-    servers.redis.kill();
-    await sleep(100);
+    await servers.redis.kill();
     servers.redis.wipe();
     await servers.redis.startAgain();
     await until("a refusal after a total loss", REFUSAL_LIMIT_MS, () => Promise.resolve(refusals() > before));

@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import type { Artifacts } from "../../src/app/stack/artifacts.ts";
 import { stopChild, type Child } from "../../src/app/stack/processes.ts";
 import { startPart } from "../../src/app/stack/stack.ts";
+import { killChild } from "./kill-child.ts";
 
 const STOP_MS = 5_000;
 const LOADED_MS = 30_000;
@@ -37,8 +38,8 @@ export class RedisServers {
     return this.#master.child.port;
   }
 
-  kill(): void {
-    process.kill(this.#master.child.pid, "SIGKILL");
+  kill(): Promise<void> {
+    return killChild(this.#master.child);
   }
 
   /** Starts the master again on whatever its folder holds now; resolves when that is loaded. */
@@ -101,8 +102,7 @@ export class RedisServers {
   /** The master dies for good, the replica takes its place with what it has. */
   async promote(): Promise<void> {
     const replica = this.#needReplica();
-    this.kill();
-    await stopChild(this.#master.dir, this.#master.child, STOP_MS);
+    await this.kill();
     this.#master = replica;
     this.#replica = null;
   }

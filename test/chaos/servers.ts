@@ -4,6 +4,7 @@ import { bringArtifacts, type Artifacts } from "../../src/app/stack/artifacts.ts
 import { findChild, freePort, isAlive, stopChild, type Child } from "../../src/app/stack/processes.ts";
 import { startPart } from "../../src/app/stack/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
+import { killChild } from "./kill-child.ts";
 import { RedisServers } from "./redis-servers.ts";
 
 /** The ways by which one process reaches its servers, each with a fault of its own. */
@@ -104,8 +105,8 @@ export class ChaosServers {
     return found;
   }
 
-  killKafka(): void {
-    process.kill(this.#kafka.pid, "SIGKILL");
+  killKafka(): Promise<void> {
+    return killChild(this.#kafka);
   }
 
   /** A clean stop. The stack's own would forget the port. */
@@ -113,7 +114,7 @@ export class ChaosServers {
     process.kill(this.#kafka.pid, "SIGTERM");
     const deadline = Date.now() + STOP_MS;
     while (isAlive(this.#kafka) && Date.now() < deadline) await sleep(50);
-    if (isAlive(this.#kafka)) this.killKafka();
+    if (isAlive(this.#kafka)) await this.killKafka();
   }
 
   async startKafka(): Promise<void> {
@@ -124,8 +125,8 @@ export class ChaosServers {
     if (!isAlive(this.#kafka)) this.#kafka = await startPart(this.#dir, "kafka", this.#artifacts, listeners);
   }
 
-  killRegistry(): void {
-    process.kill(this.#registry.pid, "SIGKILL");
+  killRegistry(): Promise<void> {
+    return killChild(this.#registry);
   }
 
   async startRegistry(): Promise<void> {
