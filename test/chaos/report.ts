@@ -42,7 +42,14 @@ export function summaryOf({ seed, verdict, counts, wallMs, violations }: ChaosRe
     ],
     ["shards acquired", listed(acquired, "acquired ")],
     ["footing lost", listed(lost, "footing lost: ")],
-    ["folded again", `${of("records folded again")} records, in silence; refusals ${of("refusals")}`],
+    [
+      "recovery",
+      `fences ${of("footing lost: FENCED")}, states that had moved ${of("footing lost: STATE_MOVED")}, re-folds ${of("acquired gap")} (${of("records folded again")} records), rebuilds ${of("acquired rebuild")}, refusals ${of("refusals")}`,
+    ],
+    [
+      "corrections",
+      `${verdict.corrections}, of which ${verdict.strangeSupersedes} name another change than the one before`,
+    ],
     ["wall time", `${(wallMs / 1000).toFixed(0)} s`],
     ["violations", String(violations.length)],
   ];
