@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { BREAKS, type Break } from "./breaks.ts";
 import { lineOf, summaryOf, violationsOf } from "./report.ts";
@@ -18,7 +18,7 @@ interface Options {
 
 function minutes(value: string): number {
   const number = Number(value);
-  if (!(number >= 0.3 && number <= 1440)) throw new Error("must be a number of minutes from 0.3 to 1440");
+  if (!(number >= 0.3 && number <= 1440)) throw new InvalidArgumentError("It must be a number of minutes from 0.3 to 1440.");
   return number;
 }
 
