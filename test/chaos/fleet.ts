@@ -271,7 +271,8 @@ export class Fleet {
     const text = readFileSync(log, "utf8");
     const said = text.trimEnd().split("\n").slice(-3).join(" | ");
     if (how === "SIGKILL" && (orderedTo === "die" || point !== null)) return;
-    if (how === 0 && orderedTo === "leave") return;
+    // By the signal itself ends what was still starting.
+    if ((how === 0 || how === "SIGTERM") && orderedTo === "leave") return;
     if (how === REFUSED) {
       this.#chronicle.count("refusals");
       this.#chronicle.tell(`place ${place} refused: ${said}`);

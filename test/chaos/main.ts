@@ -18,7 +18,8 @@ interface Options {
 
 function minutes(value: string): number {
   const number = Number(value);
-  if (!(number >= 0.3 && number <= 1440)) throw new InvalidArgumentError("It must be a number of minutes from 0.3 to 1440.");
+  if (!(number >= 0.3 && number <= 1440))
+    throw new InvalidArgumentError("It must be a number of minutes from 0.3 to 1440.");
   return number;
 }
 
@@ -73,6 +74,8 @@ async function once(options: Options): Promise<void> {
   const again = `npm run chaos -- --minutes ${options.minutes} --seed ${seed} --processes ${processes}${options.break === undefined ? "" : ` --break ${options.break}`}`;
   if (report.violations.length > 0) {
     writeFileSync(join(dir, "violations.log"), report.violations.map((each) => `${lineOf(each)}\n`).join(""));
+    for (const [customerId, file] of report.verdict.files)
+      writeFileSync(join(dir, `customer-${customerId}.json`), JSON.stringify(file, null, 2));
     process.stdout.write(`${violationsOf(report)}\nkept in ${dir}\nagain: ${again}\n`);
     process.exitCode = 1;
   } else if (keep) {

@@ -36,7 +36,7 @@ export async function readTopics(servers: Servers): Promise<SeenTopics> {
     const appendedAt = Number(message.timestamp);
     switch (topic) {
       case "segment-changes": {
-        const change = message.value === null ? null : await decodeChange(registry, message.value);
+        const change = message.value === null ? null : plain(await decodeChange(registry, message.value));
         changes.push({ partition, offset, customerId, change, appendedAt });
         break;
       }
@@ -45,7 +45,7 @@ export async function readTopics(servers: Servers): Promise<SeenTopics> {
           partition,
           offset,
           customerId,
-          segment: message.value === null ? null : await segmentType(message.value),
+          segment: message.value === null ? null : plain(await segmentType(message.value)),
         });
         break;
       case "segment-dead-letters":
@@ -62,6 +62,11 @@ export async function readTopics(servers: Servers): Promise<SeenTopics> {
     }
   }
   return { inputs, changes, segments, deadLetters };
+}
+
+/** What avsc reads has prototypes of its own, which a strict comparison would see. */
+function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 function deadLetterOf(partition: number, message: KafkaMessage, prefix: string): SeenDeadLetter {

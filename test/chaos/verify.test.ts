@@ -132,7 +132,8 @@ const without = <T>(list: readonly T[], index: number): T[] => list.filter((_ite
 
 describe("the verifier", () => {
   test("finds nothing in a run in which nothing went wrong, and has compared a lot", () => {
-    const { violations, ...counts } = verify(sound);
+    const { violations, files, ...counts } = verify(sound);
+    expect(files.size).toBe(0);
     expect(violations.slice(0, 3)).toEqual([]);
     expect(counts.exact).toBeGreaterThan(150);
     expect(counts.customers).toBeGreaterThan(counts.exact);

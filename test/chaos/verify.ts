@@ -35,7 +35,20 @@ export interface Verdict {
   readonly states: number;
   /** Corrections that name another change than the one before: see checkChain. */
   readonly strangeSupersedes: number;
+  /** For a report: everything known of some customers with violations. */
+  readonly files: ReadonlyMap<string, CustomerFile>;
 }
+
+/** What is known of a customer, for whoever looks into a violation. */
+export interface CustomerFile {
+  readonly events: unknown;
+  readonly timeline: unknown;
+  readonly changes: unknown;
+  readonly state: unknown;
+}
+
+/** Customers of whom a report tells everything. */
+const FILES = 20;
 
 /** Recomputes everything from the input topics with the reference fold, and says what is not as it must be. */
 export function verify({ ledger, topics, redis, partitions, appliedThrough }: Evidence): Verdict {
@@ -46,15 +59,17 @@ export function verify({ ledger, topics, redis, partitions, appliedThrough }: Ev
 
   const truth = new Truth(factsIn(ledger, topics));
   const chains = new Map<string, SeenChange[]>();
-  const ids = new Set<string>();
+  const ids = new Map<string, SegmentChange>();
   for (const seen of topics.changes) {
     const chain = chains.get(seen.customerId) ?? [];
     chains.set(seen.customerId, chain);
     chain.push(seen);
     const { change } = seen;
-    if (change !== null && ids.has(change.changeId))
-      report(violationOf("doubled change", seen, "a changeId that no other change has", told(change)));
-    if (change !== null) ids.add(change.changeId);
+    if (change !== null) {
+      const same = ids.get(change.changeId);
+      if (same !== undefined) report(violationOf("doubled change", seen, { idOf: told(same) }, told(change)));
+      ids.set(change.changeId, change);
+    }
     if (seen.partition !== partitionOf(Buffer.from(seen.customerId), partitions))
       report(
         violationOf(
@@ -101,7 +116,36 @@ export function verify({ ledger, topics, redis, partitions, appliedThrough }: Ev
     deadLetters: topics.deadLetters.length,
     states: redis.shards.reduce((sum, { states }) => sum + states.size, 0),
     strangeSupersedes,
+    files: filesOf(violations, truth, chains, redis, partitions),
   };
+}
+
+function filesOf(
+  violations: readonly Violation[],
+  truth: Truth,
+  chains: ReadonlyMap<string, readonly SeenChange[]>,
+  redis: SeenRedis,
+  partitions: number,
+): Map<string, CustomerFile> {
+  const customers = new Set(violations.flatMap(({ customerId }) => customerId ?? []));
+  return new Map(
+    [...customers].slice(0, FILES).map((customerId) => {
+      const shard = redis.shards[partitionOf(Buffer.from(customerId), partitions)];
+      const through = throughOf(shard, customerId, truth.newestOf(customerId));
+      const changes = (chains.get(customerId) ?? []).map(({ partition, offset, appendedAt, change }) => ({
+        place: `${partition}@${offset}`,
+        appendedAt: new Date(appendedAt).toISOString(),
+        ...(told(change) as object | null),
+      }));
+      const file = {
+        events: truth.eventsOf(customerId),
+        timeline: truth.timelineOf(customerId, through),
+        changes,
+        state: shard?.states.get(customerId) ?? null,
+      };
+      return [customerId, file];
+    }),
+  );
 }
 
 /** Every good fact that is in the log, once, however often it stands there. */
