@@ -48,7 +48,7 @@ export function summaryOf({ seed, verdict, counts, wallMs, violations }: ChaosRe
     ],
     [
       "corrections",
-      `${verdict.corrections}, of which ${verdict.strangeSupersedes} name another change than the one before`,
+      `${verdict.corrections}, of which ${verdict.strangeSupersedes} name another change than the one before; ids that came again after one ${verdict.returnedIds}`,
     ],
     ["wall time", `${(wallMs / 1000).toFixed(0)} s`],
     ["violations", String(violations.length)],

@@ -35,6 +35,8 @@ export interface Verdict {
   readonly states: number;
   /** Corrections that name another change than the one before: see checkChain. */
   readonly strangeSupersedes: number;
+  /** Changes that have the id of a former one because a correction had taken that one back: see isToAndFro. */
+  readonly returnedIds: number;
   /** For a report: everything known of some customers with violations. */
   readonly files: ReadonlyMap<string, CustomerFile>;
 }
@@ -60,6 +62,7 @@ export function verify({ ledger, topics, redis, partitions, appliedThrough }: Ev
   const truth = new Truth(factsIn(ledger, topics));
   const chains = new Map<string, SeenChange[]>();
   const ids = new Map<string, SegmentChange>();
+  let returnedIds = 0;
   for (const seen of topics.changes) {
     const chain = chains.get(seen.customerId) ?? [];
     chains.set(seen.customerId, chain);
@@ -67,7 +70,9 @@ export function verify({ ledger, topics, redis, partitions, appliedThrough }: Ev
     const { change } = seen;
     if (change !== null) {
       const same = ids.get(change.changeId);
-      if (same !== undefined) report(violationOf("doubled change", seen, { idOf: told(same) }, told(change)));
+      if (same !== undefined && isToAndFro(chain, same, change)) returnedIds++;
+      else if (same !== undefined)
+        report(violationOf("doubled change", seen, { idOf: told(same) }, told(change)));
       ids.set(change.changeId, change);
     }
     if (seen.partition !== partitionOf(Buffer.from(seen.customerId), partitions))
@@ -116,6 +121,7 @@ export function verify({ ledger, topics, redis, partitions, appliedThrough }: Ev
     deadLetters: topics.deadLetters.length,
     states: redis.shards.reduce((sum, { states }) => sum + states.size, 0),
     strangeSupersedes,
+    returnedIds,
     files: filesOf(violations, truth, chains, redis, partitions),
   };
 }
@@ -146,6 +152,19 @@ function filesOf(
       return [customerId, file];
     }),
   );
+}
+
+/**
+ * S8 makes the id of a change from what it says. When a late fact takes a change back and a later one brings it about again, it
+ * says the same again. Of a customer whose facts came in time that can't be.
+ */
+function isToAndFro(chain: readonly SeenChange[], former: SegmentChange, again: SegmentChange): boolean {
+  const { customerId } = again;
+  if (former.customerId !== customerId || !customerId.startsWith(MIXED_PREFIX)) return false;
+  const between = chain.filter(
+    ({ change }) => change !== null && change.seq > former.seq && change.seq < again.seq,
+  );
+  return between.some(({ change }) => change?.cause.kind === "LATE");
 }
 
 /** Every good fact that is in the log, once, however often it stands there. */
