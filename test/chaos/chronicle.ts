@@ -9,7 +9,7 @@ export interface Deed {
 
 /** What happened in a run, in order, on disk as it happens; and how often. */
 export class Chronicle {
-  readonly startedAt = Date.now();
+  #startedAt = Date.now();
   readonly deeds: Deed[] = [];
   readonly counts = new Map<string, number>();
   readonly #file: number;
@@ -20,8 +20,18 @@ export class Chronicle {
     this.#onDeed = onDeed;
   }
 
+  /** Wall clock at which the run began: what the plan counts from. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  /** From now on the plan counts: everything that starts has started. */
+  begin(): void {
+    this.#startedAt = Date.now();
+  }
+
   tell(what: string): void {
-    const deed = { at: Date.now() - this.startedAt, what };
+    const deed = { at: Date.now() - this.#startedAt, what };
     this.deeds.push(deed);
     writeSync(this.#file, `${(deed.at / 1000).toFixed(3).padStart(9)} ${what}\n`);
     this.#onDeed(deed);
@@ -33,7 +43,7 @@ export class Chronicle {
 
   /** Deeds within `aroundMs` of an instant. */
   around(instantMs: number, aroundMs: number): Deed[] {
-    return this.deeds.filter(({ at }) => Math.abs(this.startedAt + at - instantMs) <= aroundMs);
+    return this.deeds.filter(({ at }) => Math.abs(this.#startedAt + at - instantMs) <= aroundMs);
   }
 
   close(): void {

@@ -46,7 +46,7 @@ export interface PlanOptions {
   readonly partitions: number;
 }
 
-/** The first seconds, in which all start, and the last, in which all ends, are left alone. */
+/** The first seconds, in which there is nothing to lose yet, and the last, in which all ends, are left alone. */
 const QUIET_MS = 4_000;
 const PROCESS_GAP_MS: Range = [1_200, 5_000];
 const SERVER_GAP_MS: Range = [5_000, 16_000];

@@ -6,7 +6,7 @@ import type { Servers } from "../../src/app/compose-kafka.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
 import { setup } from "../../src/app/setup.ts";
 import { INPUT_TOPICS } from "../../src/domain/events.ts";
-import { Adversary } from "./adversary.ts";
+import { Adversary, until } from "./adversary.ts";
 import type { Break } from "./breaks.ts";
 import { Chronicle, type Deed } from "./chronicle.ts";
 import { plannedFacts } from "./facts.ts";
@@ -49,6 +49,7 @@ export interface ChaosReport {
 
 const PARTITIONS = 8;
 const APPLICATION_ID = "chaos";
+const START_MS = 90_000;
 /** When all is well again, what waits must be gone within this. */
 const CATCH_UP_MS = 120_000;
 const POLL_MS = 250;
@@ -105,6 +106,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       partitions: PARTITIONS,
     });
     fleet.startAll();
+    const running = fleet;
+    await Promise.race([
+      interrupted,
+      until("all processes", START_MS, async () => (await running.troubles()).length === 0),
+    ]);
+    chronicle.begin();
     const facts = plannedFacts({
       seed,
       startedAt: chronicle.startedAt,
