@@ -34,7 +34,10 @@ export class Adversary {
   /** Resolves when all that was planned has been done, and undone where it lasts. */
   async run(plan: readonly PlannedDeed[]): Promise<void> {
     const { chronicle, fleet } = this.#targets;
-    const scraping = setInterval(() => void fleet.scrape(), SCRAPE_MS);
+    const scraping = setInterval(() => {
+      void fleet.scrape();
+      if (fleet.isAstray) this.#begin({ kind: "rebuild what is astray" });
+    }, SCRAPE_MS);
     for (const { at, deed } of plan) {
       const waitMs = chronicle.startedAt + at - Date.now();
       if (waitMs > 0) await sleep(waitMs);
@@ -177,6 +180,9 @@ export class Adversary {
       case "wipe Redis":
         await this.#wipe();
         break;
+      case "rebuild what is astray":
+        await this.mend();
+        break;
     }
     chronicle.tell(`${deed.kind}: over`);
   }
@@ -193,11 +199,18 @@ export class Adversary {
     servers.redis.wipe();
     await servers.redis.startAgain();
     await until("a refusal after a total loss", REFUSAL_LIMIT_MS, () => Promise.resolve(refusals() > before));
-    await this.rebuild();
+    await this.#rebuild();
+  }
+
+  /** What an operator does when a process has refused because a state is astray; nothing when none has. */
+  async mend(): Promise<void> {
+    if (!this.#targets.fleet.isAstray) return;
+    await this.#rebuild();
+    this.#targets.fleet.isAstray = false;
   }
 
   /** Lets the processes rebuild what is lost, and then stops them from doing so again. */
-  async rebuild(): Promise<void> {
+  async #rebuild(): Promise<void> {
     const { fleet, chronicle } = this.#targets;
     fleet.mayRefuse = true;
     await fleet.onStateLoss("rebuild");

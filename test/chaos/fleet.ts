@@ -52,6 +52,8 @@ export class Fleet {
   #isStopping = false;
   /** True from a fault that loses everything until all is rebuilt: refusals are what has to happen then. */
   mayRefuse = false;
+  /** A shard's state was astray, which can be when Redis has lost its last writes and a zombie wrote on (A4): as good as lost. */
+  isAstray = false;
   #onStateLoss: "stop" | "rebuild" = "stop";
   /** What ended in a way that nothing explains. */
   readonly violations: string[] = [];
@@ -276,7 +278,10 @@ export class Fleet {
     if (how === REFUSED) {
       this.#chronicle.count("refusals");
       this.#chronicle.tell(`place ${place} refused: ${said}`);
-      if (!this.mayRefuse)
+      if (said.includes("is astray") && (this.#chronicle.counts.get("Redis losses") ?? 0) > 0) {
+        this.#chronicle.count("states astray");
+        this.isAstray = true;
+      } else if (!this.mayRefuse)
         this.violations.push(`the process at place ${place} refused to go on: ${said} (${log})`);
       return;
     }

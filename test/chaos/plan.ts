@@ -29,7 +29,9 @@ export type ServerDeed =
   | { readonly kind: "kill broker" | "stop broker" | "kill registry" | "kill Redis"; readonly forMs: number }
   | { readonly kind: "truncate Redis"; readonly bytes: number; readonly forMs: number }
   | { readonly kind: "turn Redis back" | "promote a replica"; readonly byMs: number }
-  | { readonly kind: "wipe Redis" };
+  | { readonly kind: "wipe Redis" }
+  /** Never planned: it answers a refusal. */
+  | { readonly kind: "rebuild what is astray" };
 
 export interface PlannedDeed {
   /** Milliseconds since the run began. */

@@ -44,7 +44,7 @@ export function summaryOf({ seed, verdict, counts, wallMs, violations }: ChaosRe
     ["footing lost", listed(lost, "footing lost: ")],
     [
       "recovery",
-      `fences ${of("footing lost: FENCED")}, states that had moved ${of("footing lost: STATE_MOVED")}, re-folds ${of("acquired gap")} (${of("records folded again")} records), rebuilds ${of("acquired rebuild")}, refusals ${of("refusals")}`,
+      `fences ${of("footing lost: FENCED")}, states that had moved ${of("footing lost: STATE_MOVED")}, re-folds ${of("acquired gap")} (${of("records folded again")} records), rebuilds ${of("acquired rebuild")}, refusals ${of("refusals")} (states astray ${of("states astray")})`,
     ],
     [
       "corrections",

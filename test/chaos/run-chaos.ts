@@ -123,7 +123,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     chronicle.tell("the adversary rests");
     await servers.clearWays();
     fleet.heal();
-    const caughtUp = untilCaughtUp(fleet, servers, serversOf(readSettings({ ...env, ...servers.direct })));
+    const caughtUp = untilCaughtUp(
+      fleet,
+      servers,
+      serversOf(readSettings({ ...env, ...servers.direct })),
+      () => adversary.mend(),
+    );
     const troubles = await Promise.race([interrupted, caughtUp]);
     const appliedThrough = Date.now() - SWEEP_MS;
     chronicle.tell(troubles.length === 0 ? "all is caught up" : `not caught up: ${troubles.join("; ")}`);
@@ -155,10 +160,16 @@ function general(kind: string, found: string): Violation {
 }
 
 /** Waits until every input is folded and committed and no deadline waits. Returns what still does after a long time. */
-async function untilCaughtUp(fleet: Fleet, servers: ChaosServers, direct: Servers): Promise<string[]> {
+async function untilCaughtUp(
+  fleet: Fleet,
+  servers: ChaosServers,
+  direct: Servers,
+  mend: () => Promise<void>,
+): Promise<string[]> {
   const deadline = Date.now() + CATCH_UP_MS;
   let quiet = 0;
   for (;;) {
+    await mend();
     const troubles = [
       ...(await fleet.troubles()),
       ...(await lagOf(direct).catch((error: unknown) => [String(error)])),
