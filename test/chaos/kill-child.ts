@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive, type Child } from "../../src/app/stack/processes.ts";
+import { accepts, isAlive, type Child } from "../../src/app/stack/processes.ts";
 
-/** Kills a server and waits until it is gone: until then its port is taken. */
+/** Kills a server and waits until it is gone and its port is free: the last of its threads closes it. */
 export async function killChild(child: Child): Promise<void> {
   if (isAlive(child)) process.kill(child.pid, "SIGKILL");
-  while (isAlive(child)) await sleep(10);
+  while (isAlive(child) || (await accepts(child.port))) await sleep(10);
 }
