@@ -164,7 +164,10 @@ function isToAndFro(chain: readonly SeenChange[], former: SegmentChange, again: 
   const between = chain.filter(
     ({ change }) => change !== null && change.seq > former.seq && change.seq < again.seq,
   );
-  return between.some(({ change }) => change?.cause.kind === "LATE");
+  return (
+    between.length > 0 &&
+    [again, ...between.map(({ change }) => change)].some((each) => each?.cause.kind === "LATE")
+  );
 }
 
 /** Every good fact that is in the log, once, however often it stands there. */
