@@ -22,8 +22,8 @@ export interface DieOrder {
   readonly skip: number;
 }
 
-/** For the steps of which only the middle is wanted: so long after they have begun. */
-const MIDDLE_MS = 2;
+/** For the steps of which only the middle is wanted: at most so long after they have begun. A transaction takes about 8 ms. */
+const MIDDLE_MS = 12;
 
 /** Dies by SIGKILL at a point, when ordered to. */
 export class Deaths {
@@ -41,7 +41,7 @@ export class Deaths {
 
   /** In the middle of something that is under way. */
   soon(point: CrashPoint): void {
-    if (this.isNext(point)) setTimeout(() => this.#die(point), MIDDLE_MS);
+    if (this.isNext(point)) setTimeout(() => this.#die(point), Math.random() * MIDDLE_MS);
   }
 
   private isNext(point: CrashPoint): boolean {

@@ -50,7 +50,7 @@ export interface PlanOptions {
 
 /** The first seconds, in which there is nothing to lose yet, and the last, in which all ends, are left alone. */
 const QUIET_MS = 4_000;
-const PROCESS_GAP_MS: Range = [1_200, 5_000];
+const PROCESS_GAP_MS: Range = [700, 2_800];
 const SERVER_GAP_MS: Range = [5_000, 16_000];
 /** The group misses a process after ten seconds (DEFAULT_SOURCE.sessionTimeoutMs): one that sleeps longer wakes as a zombie. */
 const ZOMBIE_MS: Range = [11_000, 17_000];
@@ -96,7 +96,7 @@ function processDeeds({ places, mortalPlaces, partitions }: PlanOptions, random:
     kind: "die at",
     place: mortalPlaces.length === 0 ? 0 : random.pick(mortalPlaces),
     point,
-    skip: random.integer([0, 4]),
+    skip: random.integer([0, 3]),
   });
   return [
     ...[kill, kill, kill, kill, kill, kill],
