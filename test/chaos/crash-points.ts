@@ -140,6 +140,7 @@ export function portOf(log: ShardLog): ShardLog {
 export function storePortOf(store: StateStore): StateStore {
   return {
     acquire: (shard) => store.acquire(shard),
+    peek: (shard) => store.peek(shard),
     position: (shard) => store.position(shard),
     read: (shard, ids) => store.read(shard, ids),
     commit: (shard, commit) => store.commit(shard, commit),

@@ -153,7 +153,7 @@ describe("members of one group (A3, A4)", () => {
     const askedAt = Date.now();
     await leave(member);
     expect(Date.now() - askedAt).toBeLessThan(DRAIN_MS + 5_000);
-    
+
     const successor = await join();
     await until(() => isReady(successor), "the successor", 30_000);
     await leave(successor);

@@ -22,7 +22,7 @@ beforeEach(async () => {
   await expect
     .poll(() => replica.admin.info("replication"), { timeout: 10_000 })
     .toContain("master_link_status:up");
-  endpoint = await startTcpProxy(master.url);
+  endpoint = await startTcpProxy(portOf(master.url));
   store = openStore({ url: `redis://127.0.0.1:${endpoint.port}`, applicationId: freshApplicationId() });
 });
 afterEach(async () => {
