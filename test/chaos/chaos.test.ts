@@ -16,6 +16,7 @@ test("half a minute of kills, freezes and broken servers: nothing lost, nothing 
     processes: 3,
     dir,
     breaks: null,
+    isFocused: false,
     signal: new AbortController().signal,
     onDeed: () => undefined,
     onProgress: () => undefined,

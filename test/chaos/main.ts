@@ -13,6 +13,7 @@ interface Options {
   readonly processes: number;
   readonly dir: string;
   readonly keep: boolean;
+  readonly focus: boolean;
   readonly break?: Break;
 }
 
@@ -43,6 +44,7 @@ await new Command("chaos")
   .option("--runs <n>", "so many runs, each with the next seed", wholeNumber(1, 10_000), 1)
   .option("--processes <n>", "processors", wholeNumber(1, 8), 3)
   .option("--dir <folder>", "where data and logs go", ".chaos")
+  .option("--focus", "strike at the commit and at Redis only, and oftener", false)
   .option("--keep", "keep data and logs of a run without violations too", false)
   .addOption(
     new Option("--break <way>", "break the protocol on purpose: the run has to report it").choices([
@@ -66,12 +68,13 @@ async function once(options: Options): Promise<void> {
     processes,
     dir,
     breaks: options.break ?? null,
+    isFocused: options.focus,
     signal: stop.signal,
     onDeed: ({ at, what }) => say(`${(at / 1000).toFixed(1).padStart(7)} ${what}`),
     onProgress: say,
   });
   process.stdout.write(`${summaryOf(report)}\n`);
-  const again = `npm run chaos -- --minutes ${options.minutes} --seed ${seed} --processes ${processes}${options.break === undefined ? "" : ` --break ${options.break}`}`;
+  const again = `npm run chaos -- --minutes ${options.minutes} --seed ${seed} --processes ${processes}${options.focus ? " --focus" : ""}${options.break === undefined ? "" : ` --break ${options.break}`}`;
   if (report.violations.length > 0) {
     writeFileSync(join(dir, "violations.log"), report.violations.map((each) => `${lineOf(each)}\n`).join(""));
     for (const [customerId, file] of report.verdict.files)

@@ -6,7 +6,7 @@ import { planOf, type PlannedDeed } from "./plan.ts";
 const HOUR_THIRD_MS = 20 * 60_000;
 
 function plan(seed: number, durationMs = HOUR_THIRD_MS): PlannedDeed[] {
-  return planOf({ seed, durationMs, places: [0, 1, 2], mortalPlaces: [1], partitions: 8 });
+  return planOf({ seed, durationMs, places: [0, 1, 2], mortalPlaces: [1], partitions: 8, isFocused: false });
 }
 
 describe("the adversary's plan", () => {

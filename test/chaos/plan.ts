@@ -46,11 +46,14 @@ export interface PlanOptions {
   /** Those whose processes can die at a named point. */
   readonly mortalPlaces: readonly number[];
   readonly partitions: number;
+  /** Strikes at the commit and at what Redis holds, and keeps from what only holds everything up. */
+  readonly isFocused: boolean;
 }
 
 /** The first seconds, in which there is nothing to lose yet, and the last, in which all ends, are left alone. */
 const QUIET_MS = 4_000;
 const PROCESS_GAP_MS: Range = [700, 2_800];
+const FOCUSED_GAP_MS: Range = [400, 1_600];
 const SERVER_GAP_MS: Range = [5_000, 16_000];
 /** The group misses a process after ten seconds (DEFAULT_SOURCE.sessionTimeoutMs): one that sleeps longer wakes as a zombie. */
 const ZOMBIE_MS: Range = [11_000, 17_000];
@@ -59,20 +62,21 @@ const WIPE_EVERY_MS = 240_000;
 
 /** What the adversary will do in a run: a function of the options alone. What comes of it is up to the machine. */
 export function planOf(options: PlanOptions): PlannedDeed[] {
-  const { seed, durationMs } = options;
+  const { seed, durationMs, isFocused } = options;
   const random = new Random(seed, 21);
   const endsAt = durationMs - QUIET_MS;
   const plan: PlannedDeed[] = [];
-  const deeds = deck(random, processDeeds(options, random));
-  for (let at = QUIET_MS; at < endsAt; at += random.between(PROCESS_GAP_MS)) plan.push({ at, deed: deeds() });
+  const gapMs = isFocused ? FOCUSED_GAP_MS : PROCESS_GAP_MS;
+  const deeds = deck(random, isFocused ? commitDeeds(options, random) : processDeeds(options, random));
+  for (let at = QUIET_MS; at < endsAt; at += random.between(gapMs)) plan.push({ at, deed: deeds() });
   const serverDeeds = deck(
     random,
-    SERVER_DEEDS.map((make) => () => make(random)),
+    (isFocused ? REDIS_LOSSES : SERVER_DEEDS).map((make) => () => make(random)),
   );
   for (let at = QUIET_MS + random.between([0, 3_000]); at < endsAt; at += random.between(SERVER_GAP_MS)) {
     plan.push({ at, deed: serverDeeds() });
   }
-  for (let at = WIPE_EVERY_MS / 2; at < endsAt - WIPE_EVERY_MS / 4; at += WIPE_EVERY_MS) {
+  for (let at = WIPE_EVERY_MS / 2; !isFocused && at < endsAt - WIPE_EVERY_MS / 4; at += WIPE_EVERY_MS) {
     plan.push({ at, deed: { kind: "wipe Redis" } });
   }
   return plan.sort((a, b) => a.at - b.at);
@@ -117,10 +121,25 @@ function processDeeds({ places, mortalPlaces, partitions }: PlanOptions, random:
   ];
 }
 
-const SERVER_DEEDS: readonly ((random: Random) => ServerDeed)[] = [
-  (random) => ({ kind: "kill broker", forMs: random.integer([0, 2_000]) }),
-  (random) => ({ kind: "stop broker", forMs: random.integer([0, 2_000]) }),
-  (random) => ({ kind: "kill Redis", forMs: random.integer([0, 2_000]) }),
+/** Those of the deeds that A4's order of steps is there for. */
+function commitDeeds({ places, mortalPlaces }: PlanOptions, random: Random): (() => Deed)[] {
+  const place = (): number => random.pick(places);
+  return [
+    ...[...CRASH_POINTS, ...CRASH_POINTS].map((point) => (): Deed => ({
+      kind: "die at",
+      place: random.pick(mortalPlaces),
+      point,
+      skip: random.integer([0, 2]),
+    })),
+    () => ({ kind: "freeze", place: place(), forMs: random.integer([...ZOMBIE_MS]) }),
+    () => ({ kind: "freeze", place: place(), forMs: random.integer([...ZOMBIE_MS]) }),
+    () => ({ kind: "hold up", place: place(), way: "redis", forMs: random.integer([8_000, 14_000]) }),
+    () => ({ kind: "hold up", place: place(), way: "kafka", forMs: random.integer([8_000, 14_000]) }),
+    () => ({ kind: "lose answers", place: place(), forMs: random.integer([200, 1_500]) }),
+  ];
+}
+
+const REDIS_LOSSES: readonly ((random: Random) => ServerDeed)[] = [
   (random) => ({
     kind: "truncate Redis",
     bytes: random.integer([100, 60_000]),
@@ -128,6 +147,13 @@ const SERVER_DEEDS: readonly ((random: Random) => ServerDeed)[] = [
   }),
   (random) => ({ kind: "turn Redis back", byMs: random.integer([300, 5_000]) }),
   (random) => ({ kind: "promote a replica", byMs: random.integer([300, 5_000]) }),
+];
+
+const SERVER_DEEDS: readonly ((random: Random) => ServerDeed)[] = [
+  ...REDIS_LOSSES,
+  (random) => ({ kind: "kill broker", forMs: random.integer([0, 2_000]) }),
+  (random) => ({ kind: "stop broker", forMs: random.integer([0, 2_000]) }),
+  (random) => ({ kind: "kill Redis", forMs: random.integer([0, 2_000]) }),
   (random) => ({ kind: "kill registry", forMs: random.integer([500, 5_000]) }),
 ];
 

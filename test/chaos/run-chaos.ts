@@ -30,6 +30,8 @@ export interface ChaosOptions {
   /** A new folder for data, logs and the report. */
   readonly dir: string;
   readonly breaks: Break | null;
+  /** See PlanOptions. */
+  readonly isFocused: boolean;
   /** Ends the run, its processes and its servers. */
   readonly signal: AbortSignal;
   readonly onDeed: (deed: Deed) => void;
@@ -92,7 +94,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const through = (place: number): Readonly<Record<string, string>> => servers.through(place);
     fleet = new Fleet({ dir, size: processes, env, through, breaks: options.breaks }, chronicle);
     const { places, mortalPlaces } = fleet;
-    const plan = planOf({ seed, durationMs, places, mortalPlaces, partitions: PARTITIONS });
+    const isFocused = options.isFocused;
+    const plan = planOf({ seed, durationMs, places, mortalPlaces, partitions: PARTITIONS, isFocused });
     writeFileSync(
       join(dir, "plan.log"),
       plan.map(({ at, deed }) => `${(at / 1000).toFixed(3).padStart(9)} ${describeDeed(deed)}\n`).join(""),
