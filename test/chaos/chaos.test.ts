@@ -5,8 +5,8 @@ import { expect, test } from "vitest";
 import { summaryOf, violationsOf } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
 
-/** A fixed seed whose plan has deaths within the commit, a zombie, and broker, Redis (with a loss) and registry each down once. */
-const SEED = 57;
+/** A fixed seed whose plan has deaths within the commit and the re-fold, a zombie, a Redis that goes back twice, and a broker that dies. */
+const SEED = 76;
 
 test("half a minute of kills, freezes and broken servers: nothing lost, nothing twice (A4)", async () => {
   const dir = mkdtempSync(join(tmpdir(), "clientela-chaos-"));
@@ -28,7 +28,7 @@ test("half a minute of kills, freezes and broken servers: nothing lost, nothing 
   expect(verdict.exact).toBeGreaterThan(150);
   expect(verdict.deadlineChanges).toBeGreaterThan(100);
   expect(verdict.deadLetters).toBeGreaterThan(5);
-  for (const kind of ["kills", "freezes", "broker faults", "Redis losses", "registry faults"])
+  for (const kind of ["kills", "freezes", "broker faults", "Redis losses"])
     expect(counts.get(kind), kind).toBeGreaterThan(0);
   rmSync(dir, { recursive: true, force: true });
 }, 400_000);

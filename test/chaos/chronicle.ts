@@ -46,6 +46,12 @@ export class Chronicle {
     return this.deeds.filter(({ at }) => Math.abs(this.#startedAt + at - instantMs) <= aroundMs);
   }
 
+  /** How long ago something that begins so was told; Infinity: never. */
+  since(beginning: string): number {
+    const last = this.deeds.findLast(({ what }) => what.startsWith(beginning));
+    return last === undefined ? Infinity : Date.now() - this.#startedAt - last.at;
+  }
+
   close(): void {
     closeSync(this.#file);
   }

@@ -16,6 +16,8 @@ const REFUSED = 3;
 /** A supervisor waits so long before it starts a process again; twice as long after each end that nobody ordered, up to the second. */
 const RESTART_MS = [300, 5_000] as const;
 const DRAIN_LIMIT_MS = 45_000;
+/** A process that was held up may still write what it had under way this long after. */
+const ZOMBIE_WITHIN_MS = 40_000;
 
 export interface FleetOptions {
   readonly dir: string;
@@ -278,7 +280,7 @@ export class Fleet {
     if (how === REFUSED) {
       this.#chronicle.count("refusals");
       this.#chronicle.tell(`place ${place} refused: ${said}`);
-      if (said.includes("is astray") && (this.#chronicle.counts.get("Redis losses") ?? 0) > 0) {
+      if (said.includes("is astray") && this.#isAstrayPossible()) {
         this.#chronicle.count("states astray");
         this.isAstray = true;
       } else if (!this.mayRefuse)
@@ -291,6 +293,14 @@ export class Fleet {
       return;
     }
     this.violations.push(`the process at place ${place} ended with ${String(how)}: ${said} (${log})`);
+  }
+
+  /** Only a zombie that writes on into a Redis which has forgotten its successor brings a state there (A4). */
+  #isAstrayPossible(): boolean {
+    const within = (...beginnings: string[]): boolean =>
+      beginnings.some((beginning) => this.#chronicle.since(beginning) < ZOMBIE_WITHIN_MS);
+    const hasLost = within("truncate Redis", "turn Redis back", "promote a replica");
+    return this.isAstray || (hasLost && within("freeze", "hold up", "lose answers"));
   }
 
   async #scrape(member: Member): Promise<void> {
