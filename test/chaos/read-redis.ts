@@ -33,6 +33,8 @@ async function readShard(redis: Redis, applicationId: string, shard: number): Pr
   const byCustomer = new Map<string, Map<number, Uint8Array>>();
   const chunks: [string, number][] = [];
   for (const [field, bytes] of chunkFields) {
+    // One without a name keeps the key there (commit.lua).
+    if (field === "") continue;
     const at = field.indexOf("\0");
     const customerId = field.slice(0, at);
     const page = Number(field.slice(at + 1));
