@@ -261,6 +261,8 @@ function patchTransactions(): void {
             return;
           }
           await commit();
+          // A consumer commits in its own time.
+          await new Promise((resolve) => setTimeout(resolve, 10));
           const second = await begin();
           for (const asked of offsets) await withPatience(() => second.sendOffsets(asked));
           await second.commit();

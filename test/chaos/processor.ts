@@ -40,7 +40,8 @@ async function run(signal: AbortSignal, env: Readonly<Record<string, string | un
       telemetry,
       drainMs: settings.drainMs,
       shard: shardOptionsOf(settings),
-      through: (ports) => portsWithDeaths(portsBroken(ports, way as Break | null, servers), deaths),
+      // The deaths are inside, where the broken order of steps has its gaps.
+      through: (ports) => portsBroken(portsWithDeaths(ports, deaths), way as Break | null, servers),
     });
     logger.info({ shards: running.processor.shards }, "started");
     const stopped = signal.aborted ? Promise.resolve() : once(signal, "abort");
