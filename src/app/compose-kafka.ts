@@ -5,6 +5,7 @@ import { createRegistry, type SchemaSource } from "../adapters/avro/registry.ts"
 import { createStateCodec } from "../adapters/avro/state-codec.ts";
 import { createSystemClock } from "../adapters/embedded/clock.ts";
 import { createKafkaClient } from "../adapters/kafka/client.ts";
+import type { Delivery } from "../adapters/kafka/commit-strategy.ts";
 import { DEFAULT_SOURCE, KafkaShardSource } from "../adapters/kafka/shard-source.ts";
 import { createRedisStateStore, type RedisStateStore } from "../adapters/redis/state-store.ts";
 import type { WaitOptions } from "../adapters/redis/replica-wait.ts";
@@ -38,6 +39,8 @@ export interface ProcessorOptions {
   readonly telemetry: Telemetry;
   readonly drainMs: number;
   readonly sessionTimeoutMs?: number;
+  /** Default: exactly-once. */
+  readonly delivery?: Delivery;
   readonly shard?: Partial<ShardOptions>;
   /** Puts something between the shards and their ports: tests make them fail at a named step. */
   readonly through?: (ports: ShardPorts) => ShardPorts;
@@ -95,6 +98,7 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
     const source = new KafkaShardSource(kafkaClient(servers, logger), {
       ...DEFAULT_SOURCE,
       sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SOURCE.sessionTimeoutMs,
+      delivery: options.delivery ?? DEFAULT_SOURCE.delivery,
       applicationId: servers.applicationId,
       prefix: servers.topicPrefix,
       policy: `${policy.version} ${policy.hash.slice(0, 12)}`,

@@ -74,6 +74,7 @@ async function start(): Promise<void> {
     telemetry,
     drainMs: settings.drainMs,
     sessionTimeoutMs: settings.sessionTimeoutMs,
+    delivery: settings.delivery,
     shard: shardOptionsOf(settings),
   });
   running = started;

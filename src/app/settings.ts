@@ -50,11 +50,6 @@ function prefix(value: string): string {
   return value === "" ? value : name(value);
 }
 
-function exactlyOnce(value: string): "exactly-once" {
-  if (value === "at-least-once") throw new Error("at-least-once is not available in this version");
-  return oneOf("exactly-once")(value);
-}
-
 /** Every setting, in the order in which help shows them. */
 export const SETTINGS = {
   brokers: setting(
@@ -140,7 +135,12 @@ export const SETTINGS = {
     "When Redis has lost its states: stop, or rebuild them from the topics without publishing twice.",
     oneOf("stop", "rebuild"),
   ),
-  delivery: setting("CLIENTELA_DELIVERY", "exactly-once", "Delivery to segment-changes.", exactlyOnce),
+  delivery: setting(
+    "CLIENTELA_DELIVERY",
+    "exactly-once",
+    "exactly-once; or at-least-once, for brokers without transactions: a change may come again, with the same changeId. For setup, too.",
+    oneOf("exactly-once", "at-least-once"),
+  ),
   commitIntervalMs: setting(
     "CLIENTELA_COMMIT_INTERVAL_MS",
     "100",

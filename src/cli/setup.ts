@@ -18,6 +18,7 @@ export function setupCommand({ env }: CommandContext): Command {
         partitions: settings.partitions,
         replicationFactor: settings.replicationFactor,
         changesRetentionMs: settings.changesRetentionDays * DAY_MS,
+        delivery: settings.delivery,
         logger: createLogger(settings.logLevel),
       });
       for (const finding of findings) {

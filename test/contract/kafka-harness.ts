@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admin, Consumer, Kafka, Producer } from "kafkajs";
+import type { Admin, Consumer, Kafka, KafkaMessage, Producer } from "kafkajs";
 import { inject } from "vitest";
 import { createKafkaClient } from "../../src/adapters/kafka/client.ts";
+import type { CommitStrategy, Delivery } from "../../src/adapters/kafka/commit-strategy.ts";
+import { KafkaOutbox, outboxTopic, type OutboxConsumer } from "../../src/adapters/kafka/kafka-outbox.ts";
 import { LogEnds } from "../../src/adapters/kafka/log-ends.ts";
+import { Outbox } from "../../src/adapters/kafka/outbox.ts";
+import type { CommittedOffset } from "../../src/adapters/kafka/receipts.ts";
 import { KafkaShardLog, packingOf, type OutputEncoder } from "../../src/adapters/kafka/shard-log.ts";
 import { ShardProducer } from "../../src/adapters/kafka/shard-producer.ts";
 import { DEFAULT_SOURCE, KafkaShardSource } from "../../src/adapters/kafka/shard-source.ts";
 import { setupTopics } from "../../src/adapters/kafka/topics.ts";
+import { TransactionalCommit } from "../../src/adapters/kafka/transactional-commit.ts";
 import { FACT_TOPICS, type FactTopic } from "../../src/domain/events.ts";
 import type { ShardLog } from "../../src/pipeline/ports.ts";
 import { partitionOf } from "../../src/shared/murmur2.ts";
@@ -42,7 +47,7 @@ interface Seen {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export async function startKafkaRig(shards: number): Promise<KafkaRig> {
+export async function startKafkaRig(shards: number, delivery: Delivery): Promise<KafkaRig> {
   const name = `contract-${Date.now().toString(36)}-${process.pid}`;
   const prefix = `${name}.`;
   const brokers = inject("endpoints").KAFKA_BROKERS.split(",");
@@ -54,6 +59,7 @@ export async function startKafkaRig(shards: number): Promise<KafkaRig> {
     partitions: shards,
     replicationFactor: 1,
     changesRetentionMs: 3_600_000,
+    outboxes: delivery === "at-least-once" ? [outboxTopic(prefix, name)] : [],
   });
   const ends = new LogEnds(admin, prefix, 250, quiet);
   await untilLed(ends);
@@ -64,6 +70,7 @@ export async function startKafkaRig(shards: number): Promise<KafkaRig> {
   const source = new KafkaShardSource(kafka, {
     ...DEFAULT_SOURCE,
     applicationId: name,
+    delivery,
     prefix,
     encoder: ENCODER,
     logger: LOGGER,
@@ -84,7 +91,9 @@ export async function startKafkaRig(shards: number): Promise<KafkaRig> {
       const shard = next++;
       const first = assigned.get(shard);
       if (first === undefined) throw new Error("the rig has fewer shards than the suite has tests");
-      return Promise.resolve(harnessOf({ shard, first, kafka, admin, producer, seen, name, prefix, shards }));
+      return Promise.resolve(
+        harnessOf({ shard, first, kafka, admin, producer, seen, name, prefix, shards, delivery }),
+      );
     },
     async close() {
       await source.stop();
@@ -150,6 +159,7 @@ interface Parts {
   readonly name: string;
   readonly prefix: string;
   readonly shards: number;
+  readonly delivery: Delivery;
 }
 
 function harnessOf(parts: Parts): LogHarness {
@@ -204,27 +214,79 @@ function customerOf(shard: number, shards: number): string {
 }
 
 /** A process that believes it owns the shard although the group gave it to another: it may fence and commit, but gets no records. */
-function rivalOf({ shard, kafka, admin, name, prefix, shards }: Parts): ShardLog {
-  const committed = async (): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> => {
-    const answers = await admin.fetchOffsets({
-      groupId: name,
-      topics: FACT_TOPICS.map((topic) => prefix + topic),
-    });
-    return answers.flatMap(({ topic, partitions }) =>
-      partitions
-        .filter(({ partition }) => partition === shard)
-        .map(({ offset, metadata }) => ({
-          topic: topic.slice(prefix.length) as FactTopic,
-          offset: Number(offset),
-          metadata,
-        })),
-    );
-  };
-  const producer = new ShardProducer(kafka, `${name}-${shard}`, DEFAULT_SOURCE.transactionTimeoutMs);
-  const consumer = { pause: quiet, resume: quiet, seek: quiet, cycleBegunAt: () => 0, committed };
-  return new KafkaShardLog(shard, consumer, producer, new LogEnds(admin, prefix, 250, quiet), ENCODER, {
-    groupId: name,
+function rivalOf(parts: Parts): ShardLog {
+  const { shard, admin, prefix, shards } = parts;
+  const consumer = { pause: quiet, resume: quiet, seek: quiet, cycleBegunAt: () => 0 };
+  const ends = new LogEnds(admin, prefix, 250, quiet);
+  return new KafkaShardLog(shard, consumer, commitsOfRival(parts), ends, ENCODER, {
     identity: { cluster: "", prefix, shards, topics: {} },
     maxBufferedRecords: DEFAULT_SOURCE.maxBufferedRecords,
   });
+}
+
+function commitsOfRival(parts: Parts): CommitStrategy {
+  const { shard, kafka, admin, name, prefix, delivery } = parts;
+  const committed = async (): Promise<CommittedOffset[]> => {
+    const offsets = await offsetsOf(
+      parts,
+      FACT_TOPICS.map((topic) => prefix + topic),
+    );
+    return offsets.map((each) => ({ ...each, topic: each.topic.slice(prefix.length) as FactTopic }));
+  };
+  if (delivery === "exactly-once") {
+    const producer = new ShardProducer(kafka, `${name}-${shard}`, DEFAULT_SOURCE.transactionTimeoutMs);
+    return new TransactionalCommit(producer, committed, { groupId: name, prefix, shard });
+  }
+  const topic = outboxTopic(prefix, name);
+  const consumer: OutboxConsumer = {
+    committed,
+    outboxCommitted: async () => (await offsetsOf(parts, [topic]))[0] ?? null,
+    outboxStart: () => new LogEnds(admin, prefix, 250, quiet).lowOf(topic, shard),
+    readOutbox: (_shard, from, through, visit) => readRange(kafka, topic, shard, from, through, visit),
+    // Whoever is no member can't commit the group's offsets.
+    commitOffsets: () => Promise.reject(new Error("not a member")),
+  };
+  const port = new KafkaOutbox(kafka, consumer, { groupId: name, prefix, shard, logger: LOGGER });
+  return new Outbox(port, shard);
+}
+
+async function offsetsOf(
+  { admin, name, shard }: Parts,
+  topics: readonly string[],
+): Promise<{ topic: string; offset: number; metadata: string | null }[]> {
+  const answers = await admin.fetchOffsets({ groupId: name, topics: [...topics] });
+  return answers.flatMap(({ topic, partitions }) =>
+    partitions
+      .filter(({ partition }) => partition === shard)
+      .map(({ offset, metadata }) => ({ topic, offset: Number(offset), metadata })),
+  );
+}
+
+let reads = 0;
+
+async function readRange(
+  kafka: Kafka,
+  topic: string,
+  shard: number,
+  from: number,
+  through: number,
+  visit: (offset: number, message: KafkaMessage) => void,
+): Promise<void> {
+  const consumer = kafka.consumer({ groupId: `${topic}-rival-${reads++}`, maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await new Promise<void>((resolve, reject) => {
+    consumer
+      .run({
+        autoCommit: false,
+        eachMessage: ({ partition, message }) => {
+          const offset = Number(message.offset);
+          if (partition === shard && offset >= from && offset <= through) visit(offset, message);
+          if (partition === shard && offset >= through) resolve();
+          return Promise.resolve();
+        },
+      })
+      .catch(reject);
+  });
+  await consumer.disconnect();
 }

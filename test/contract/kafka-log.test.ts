@@ -7,7 +7,7 @@ const SHARDS = 24;
 let rig: KafkaRig;
 
 beforeAll(async () => {
-  rig = await startKafkaRig(SHARDS);
+  rig = await startKafkaRig(SHARDS, "exactly-once");
 });
 afterAll(async () => {
   await rig.close();

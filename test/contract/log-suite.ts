@@ -39,6 +39,8 @@ export interface LogHarness {
 export interface LogSuiteOptions {
   /** How long something in the log may take to show. */
   readonly patienceMs: number;
+  /** Where a predecessor that still writes costs the owner a new fence; default: it goes unnoticed. */
+  readonly isDisturbedByPredecessors?: boolean;
 }
 
 const RECEIPT: Receipt = {
@@ -58,7 +60,7 @@ function committedAt(offset: number, seq = 1): Committed {
 export function describeLog(
   name: string,
   makeHarness: () => Promise<LogHarness>,
-  { patienceMs }: LogSuiteOptions,
+  { patienceMs, isDisturbedByPredecessors = false }: LogSuiteOptions,
 ): void {
   describe(`log: ${name}`, () => {
     let harness: LogHarness;
@@ -296,6 +298,10 @@ export function describeLog(
         await expect(late).rejects.toBeInstanceOf(RetriableError);
         expect((await harness.output()).changes).toEqual([]);
         await next.seek({});
+        if (isDisturbedByPredecessors) {
+          await expect(next.commit(NOTHING, committedAt(1, 3))).rejects.toBeInstanceOf(RetriableError);
+          expect(await next.fence()).toBeNull();
+        }
         await next.commit(NOTHING, committedAt(1, 4));
         expect((await (await open()).fence())?.receipt.seq).toBe(4);
       });

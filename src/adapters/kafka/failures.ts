@@ -4,6 +4,7 @@ import { ClientelaError, RetriableError } from "../../pipeline/errors.ts";
 const FENCED = new Set([47, 90]);
 /** The markers of the transaction before are still being written (A10): a short wait helps. */
 const CONCURRENT_TRANSACTIONS = 51;
+const INCONSISTENT_GROUP_PROTOCOL = 23;
 
 function codeOf(error: unknown): number | null {
   for (
@@ -19,6 +20,11 @@ function codeOf(error: unknown): number | null {
 
 export function isConcurrentTransactions(error: unknown): boolean {
   return codeOf(error) === CONCURRENT_TRANSACTIONS || typeOf(error) === "CONCURRENT_TRANSACTIONS";
+}
+
+/** A member of the group speaks another protocol: it delivers otherwise, or is another program. */
+export function isInconsistentProtocol(error: unknown): boolean {
+  return codeOf(error) === INCONSISTENT_GROUP_PROTOCOL;
 }
 
 function typeOf(error: unknown): string | null {

@@ -2,6 +2,7 @@ import type { Admin } from "kafkajs";
 import { FACT_TOPICS } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
 import { refuseOtherLog, type LogIdentity } from "../../pipeline/log-identity.ts";
+import { outboxTopic } from "./kafka-outbox.ts";
 import kafkajs from "./kafkajs.ts";
 import { readReceipt, RECEIPT_TOPIC } from "./receipts.ts";
 
@@ -22,8 +23,9 @@ export async function checkGroup(admin: Admin, groupId: string, identity: LogIde
 async function checkMembers(admin: Admin, groupId: string, prefix: string): Promise<void> {
   const { groups } = await admin.describeGroups([groupId]);
   const topics = FACT_TOPICS.map((topic) => prefix + topic);
+  const own = [...topics, outboxTopic(prefix, groupId)];
   for (const { memberId, memberMetadata } of groups.flatMap(({ members }) => members)) {
-    const other = subscriptionOf(memberMetadata).find((topic) => !topics.includes(topic));
+    const other = subscriptionOf(memberMetadata).find((topic) => !own.includes(topic));
     if (other === undefined) continue;
     throw new RefusedError(
       "APPLICATION_ID_TAKEN",

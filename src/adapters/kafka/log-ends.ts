@@ -52,6 +52,17 @@ export class LogEnds {
     return this.#ends.get(`${topic} ${shard}`) ?? null;
   }
 
+  /** First offset that any topic's partition still holds, asked now. Throws as `refresh` does. */
+  async lowOf(topic: string, partition: number): Promise<number> {
+    const what = `asking for the beginning of ${topic}`;
+    try {
+      const offsets = await within(ADMIN_ANSWER_MS, what, this.#admin.fetchTopicOffsets(topic));
+      return Number(offsets.find((found) => found.partition === partition)?.low ?? 0);
+    } catch (error) {
+      throw kafkaFailure(what, error);
+    }
+  }
+
   start(): void {
     const again = (): void => {
       if (this.#isStopped) return;

@@ -17,6 +17,19 @@ export function receiptText(receipt: Receipt, offsets: Offsets): string {
   return JSON.stringify({ ...receipt, offsets });
 }
 
+/** The same in an offset that is for lag tools: the outbox holds what counts. */
+export function receiptTextOfOutbox({ offsets, receipt }: Committed): string {
+  return JSON.stringify({ ...receipt, offsets, delivery: OF_OUTBOX });
+}
+
+const OF_OUTBOX = "at-least-once";
+
+/** True when an owner that delivers at least once has committed these. */
+export function isOfOutbox(committed: readonly CommittedOffset[]): boolean {
+  const found = readReceipt(committed.find(({ topic }) => topic === RECEIPT_TOPIC)?.metadata ?? null);
+  return found !== null && "delivery" in found && found.delivery === OF_OUTBOX;
+}
+
 /** null: none, or the metadata of another program. */
 export function readReceipt(metadata: string | null): (Receipt & { readonly offsets?: Offsets }) | null {
   try {

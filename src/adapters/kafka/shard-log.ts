@@ -13,10 +13,10 @@ import type {
   SourceRecord,
 } from "../../pipeline/ports.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
+import { nameUuid, uuidBytes } from "../../shared/name-uuid.ts";
 import { partitionOf } from "../../shared/murmur2.ts";
-import { committedOf, RECEIPT_TOPIC, receiptText, type CommittedOffset } from "./receipts.ts";
+import type { CommitStrategy } from "./commit-strategy.ts";
 import { refuseOutOfRange, type LogEnds } from "./log-ends.ts";
-import type { ShardProducer } from "./shard-producer.ts";
 import { TopicBuffer } from "./topic-buffer.ts";
 
 /** Output records as bytes; injected, because adapters don't know each other. */
@@ -34,15 +34,16 @@ export interface ShardConsumer {
   seek(topic: FactTopic, shard: number, offset: number): void;
   /** Begin of the last fetch cycle that has been delivered whole; ms since the epoch. */
   cycleBegunAt(): number;
-  committed(shard: number): Promise<CommittedOffset[]>;
 }
 
 export interface ShardLogOptions {
-  readonly groupId: string;
   readonly identity: LogIdentity;
   /** A topic's fetch is paused at this many buffered records and goes on below half of them. */
   readonly maxBufferedRecords: number;
 }
+
+/** Name space of the ids of tombstones. */
+const ERASURES = uuidBytes("5c1c0a3e-8f0b-4c0e-9d39-0f6f3f9f6f11");
 
 /** One shard of the Kafka log (A3, A4). */
 export class KafkaShardLog implements ShardLog {
@@ -50,7 +51,7 @@ export class KafkaShardLog implements ShardLog {
   readonly packing: OutputPacking;
   readonly identity: LogIdentity;
   readonly #consumer: ShardConsumer;
-  readonly #producer: ShardProducer;
+  readonly #commits: CommitStrategy;
   readonly #ends: LogEnds;
   readonly #encoder: OutputEncoder;
   readonly #options: ShardLogOptions;
@@ -61,7 +62,7 @@ export class KafkaShardLog implements ShardLog {
   constructor(
     shard: number,
     consumer: ShardConsumer,
-    producer: ShardProducer,
+    commits: CommitStrategy,
     ends: LogEnds,
     encoder: OutputEncoder,
     options: ShardLogOptions,
@@ -70,7 +71,7 @@ export class KafkaShardLog implements ShardLog {
     this.packing = packingOf(encoder, shard);
     this.identity = options.identity;
     this.#consumer = consumer;
-    this.#producer = producer;
+    this.#commits = commits;
     this.#ends = ends;
     this.#encoder = encoder;
     this.#options = options;
@@ -78,9 +79,7 @@ export class KafkaShardLog implements ShardLog {
 
   async fence(): Promise<Committed | null> {
     this.#isReading = false;
-    await this.#producer.fence();
-    const committed = await this.#consumer.committed(this.shard);
-    return committedOf(committed, `shard ${this.shard} in group ${this.#options.groupId}`);
+    return this.#commits.fence();
   }
 
   async seek(offsets: Offsets): Promise<void> {
@@ -194,29 +193,20 @@ export class KafkaShardLog implements ShardLog {
     );
   }
 
-  async commit(output: BatchOutput<unknown, unknown>, { offsets, receipt }: Committed): Promise<void> {
-    const { groupId } = this.#options;
-    const { prefix } = this.identity;
-    const metadata = receiptText(receipt, offsets);
-    const topics = FACT_TOPICS.map((topic) => ({
-      topic: prefix + topic,
-      partitions: [
-        {
-          partition: this.shard,
-          offset: String(offsets[topic] ?? 0),
-          metadata: topic === RECEIPT_TOPIC ? metadata : null,
-        },
-      ],
-    }));
-    await this.#producer.commit({ groupId, topics }, this.#records(output as BatchOutput<Message, Message>));
+  async commit(output: BatchOutput<unknown, unknown>, committed: Committed): Promise<void> {
+    const records = this.#records(output as BatchOutput<Message, Message>, committed.receipt.seq);
+    await this.#commits.commit(records, committed);
   }
 
   async close(): Promise<void> {
     this.#isReading = false;
-    await this.#producer.discard();
+    await this.#commits.close();
   }
 
-  #records({ changes, segments, referrals, deadLetters }: BatchOutput<Message, Message>): TopicMessages[] {
+  #records(
+    { changes, segments, referrals, deadLetters }: BatchOutput<Message, Message>,
+    seq: number,
+  ): TopicMessages[] {
     const { prefix, shards } = this.identity;
     const records: TopicMessages[] = [];
     const add = (topic: string, messages: TopicMessages["messages"]): void => {
@@ -224,7 +214,7 @@ export class KafkaShardLog implements ShardLog {
     };
     add(
       "segment-changes",
-      changes.map(({ customerId, change }) => change ?? this.#tombstone(customerId)),
+      changes.map(({ customerId, change }, i) => change ?? this.#erasure(customerId, seq, i)),
     );
     add(
       "customer-segments",
@@ -247,6 +237,12 @@ export class KafkaShardLog implements ShardLog {
 
   #tombstone(customerId: string): Message {
     return { key: customerId, value: null, partition: this.shard };
+  }
+
+  /** A change says its `changeId` in its value; a tombstone has none, so a header says it: repeats are told by it (A4). */
+  #erasure(customerId: string, seq: number, index: number): Message {
+    const changeId = nameUuid(ERASURES, `${this.shard}:${seq}:${index}:${customerId}`);
+    return { ...this.#tombstone(customerId), headers: { changeId } };
   }
 
   /** Key, value and headers as they came, and where they came from and why they were refused (A6). */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kafka, Producer, TopicMessages } from "kafkajs";
 import { isConcurrentTransactions, kafkaFailure, within } from "./failures.ts";
+import { requestsOf } from "./produce-requests.ts";
 
 /** Offsets of one group to commit within a transaction. */
 export interface TransactionOffsets {
@@ -15,12 +16,9 @@ export interface TransactionOffsets {
 const ANSWER_MS = 30_000;
 const FAREWELL_MS = 1_000;
 const CONCURRENT_TRIES = 200;
-const REQUEST_BYTES = 768 * 1024;
-/** Headers and framing of one record, about. */
-const RECORD_OVERHEAD_BYTES = 300;
 
 /**
- * The transactional producer of one shard. After any failure it is worth nothing (a failed commit wedges it, A10): `fence`
+ * The transactional producer of one shard, or of whoever else works under a transactional id. After any failure it is worth nothing (a failed commit wedges it, A10): `fence`
  * makes a new one.
  */
 export class ShardProducer {
@@ -57,8 +55,8 @@ export class ShardProducer {
     }
   }
 
-  /** One transaction: offsets and records, all or nothing. Any error means the answer is unknown. */
-  async commit(offsets: TransactionOffsets, records: TopicMessages[]): Promise<void> {
+  /** One transaction: offsets, where there are any, and records, all or nothing. Any error means the answer is unknown. */
+  async commit(offsets: TransactionOffsets | null, records: TopicMessages[]): Promise<void> {
     const producer = this.#producer;
     if (producer === null) throw kafkaFailure(this.#transactionalId, new Error("it was never fenced"));
     try {
@@ -88,40 +86,22 @@ async function beginAndAbort(producer: Producer): Promise<void> {
 
 async function transact(
   producer: Producer,
-  { groupId, topics }: TransactionOffsets,
+  offsets: TransactionOffsets | null,
   records: readonly TopicMessages[],
 ): Promise<void> {
   const transaction = await producer.transaction();
-  // Offsets first: a transaction begun right after the last one is refused here, where it can be tried again (A10).
-  await withPatience(() => transaction.sendOffsets({ consumerGroupId: groupId, topics }));
-  for (const topicMessages of requestsOf(records)) await transaction.sendBatch({ topicMessages, acks: -1 });
-  await transaction.commit();
-}
-
-/**
- * kafkajs makes one record batch of all that a request holds for a partition, and brokers refuse a batch over
- * `max.message.bytes` (1 MiB unless configured): a large output goes out in several requests. A single record that is larger
- * goes alone; its topic must allow it.
- */
-function* requestsOf(records: readonly TopicMessages[]): Generator<TopicMessages[]> {
-  let request: TopicMessages[] = [];
-  let bytes = 0;
-  for (const { topic, messages } of records) {
-    let from = 0;
-    for (const [i, { key, value }] of messages.entries()) {
-      const size = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
-      if (bytes > 0 && bytes + size > REQUEST_BYTES) {
-        if (i > from) request.push({ topic, messages: messages.slice(from, i) });
-        yield request;
-        request = [];
-        bytes = 0;
-        from = i;
-      }
-      bytes += size;
-    }
-    if (from < messages.length) request.push({ topic, messages: messages.slice(from) });
+  // What comes first is refused, and can be tried again, when the transaction before was committed only just now (A10).
+  if (offsets !== null) {
+    const { groupId, topics } = offsets;
+    await withPatience(() => transaction.sendOffsets({ consumerGroupId: groupId, topics }));
   }
-  if (request.length > 0) yield request;
+  let isFirst = offsets === null;
+  for (const topicMessages of requestsOf(records)) {
+    const send = (): Promise<unknown> => transaction.sendBatch({ topicMessages, acks: -1 });
+    await (isFirst ? withPatience(send) : send());
+    isFirst = false;
+  }
+  await transaction.commit();
 }
 
 /** Tries again, after 2–20 ms, while the markers of the transaction before are being written; passes every other error on. */

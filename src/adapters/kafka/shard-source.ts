@@ -4,7 +4,9 @@ import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import type { ShardSource } from "../../pipeline/ports.ts";
 import type { LogIdentity } from "../../pipeline/log-identity.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
-import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
+import type { Delivery } from "./commit-strategy.ts";
+import { commitStrategies, otherDelivery, type CommitStrategies } from "./commit-strategies.ts";
+import { ADMIN_ANSWER_MS, isInconsistentProtocol, kafkaFailure, within } from "./failures.ts";
 import { checkGroup } from "./group-check.ts";
 import { checkKeys } from "./key-check.ts";
 import { KeyWatch } from "./key-watch.ts";
@@ -13,16 +15,18 @@ import { identityOf, LogWatch } from "./log-watch.ts";
 import { patchOutOfRange } from "./out-of-range-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
+import type { CommittedOffset } from "./receipts.ts";
 import { Rounds } from "./rounds.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
-import { ShardProducer } from "./shard-producer.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
 import { TopicFactsReader } from "./topic-facts.ts";
-import { checkRecordSizes, checkTopics } from "./topics.ts";
+import { checkOutbox, checkRecordSizes, checkTopics } from "./topics.ts";
 
 export interface ShardSourceOptions {
   /** Group id, and prefix of the transactional ids. */
   readonly applicationId: string;
+  /** All members of a group must have the same. */
+  readonly delivery: Delivery;
   readonly prefix: string;
   /** Version and hash of the policy, told to the other members. */
   readonly policy?: string;
@@ -39,6 +43,7 @@ export interface ShardSourceOptions {
 }
 
 export const DEFAULT_SOURCE = {
+  delivery: "exactly-once" as Delivery,
   transactionTimeoutMs: 15_000,
   maxBufferedRecords: 2_000,
   sessionTimeoutMs: 10_000,
@@ -76,6 +81,7 @@ export class KafkaShardSource implements ShardSource {
   readonly #admin: Admin;
   readonly #consumer: Consumer;
   readonly #ends: LogEnds;
+  readonly #commits: CommitStrategies;
   readonly #warned = new Set<FactTopic>();
   /** A join that kafkajs makes from scratch. */
   readonly #join = new Ongoing();
@@ -107,6 +113,7 @@ export class KafkaShardSource implements ShardSource {
       partitionAssigners: [
         createStickyAssigner({
           held: () => [...this.#logs.keys()],
+          delivery: options.delivery,
           ...(options.policy === undefined ? {} : { policy: options.policy }),
           onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
           onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
@@ -126,6 +133,19 @@ export class KafkaShardSource implements ShardSource {
         restartOnFailure: () => Promise.resolve(!this.#isStopping),
       },
     });
+    this.#commits = commitStrategies(options.delivery, {
+      kafka,
+      consumer: this.#consumer,
+      groupId: options.applicationId,
+      prefix: options.prefix,
+      transactionTimeoutMs: options.transactionTimeoutMs,
+      logger: options.logger,
+      steer: (steer) => this.#steer(steer),
+      committed: (shard) => this.#committed(shard),
+      committedOf: async (topic, shard) =>
+        (await this.#committedOf(shard)).find((each) => each.topic === topic) ?? null,
+      start: (topic, shard) => this.#ends.lowOf(topic, shard),
+    });
   }
 
   async start(handler: Handler): Promise<void> {
@@ -134,7 +154,9 @@ export class KafkaShardSource implements ShardSource {
       this.#failed = (error) => handler.failed(error);
       await this.#admin.connect();
       const shards = await checkTopics(this.#admin, prefix);
-      await checkRecordSizes(this.#admin, prefix);
+      const { topics: outboxes } = this.#commits;
+      for (const outbox of outboxes) await checkOutbox(this.#admin, outbox, shards);
+      await checkRecordSizes(this.#admin, prefix, outboxes);
       const identity = identityOf(await this.#facts.read(), prefix, shards);
       await checkGroup(this.#admin, applicationId, identity);
       await checkKeys(this.#kafka, this.#admin, { prefix, logger, shards });
@@ -142,7 +164,7 @@ export class KafkaShardSource implements ShardSource {
       this.#keys = new KeyWatch({ prefix, logger, shards });
       this.#watch.start(identity);
       await this.#consumer.connect();
-      await this.#consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true });
+      await this.#consumer.subscribe({ topics: [...this.#topics.keys(), ...outboxes], fromBeginning: true });
       this.#listen(handler);
       this.#ends.start();
       this.#join.begin();
@@ -197,7 +219,10 @@ export class KafkaShardSource implements ShardSource {
       if (payload.restart) this.#join.begin();
       else this.#join.end();
       if (payload.restart || this.#isStopping) return;
-      handler.failed(kafkaFailure("the consumer gave up", payload.error));
+      const { error } = payload;
+      if (isInconsistentProtocol(error))
+        handler.failed(otherDelivery(this.#options.applicationId, this.#options.delivery, error));
+      else handler.failed(kafkaFailure("the consumer gave up", error));
     });
   }
 
@@ -208,6 +233,7 @@ export class KafkaShardSource implements ShardSource {
     // Partitions that were added: nobody reads them, and the watch says why.
     const assigned = new Set(shards.filter((shard) => shard < identity.shards));
     for (const shard of this.#logs.keys()) if (!assigned.has(shard)) this.#release(handler, shard);
+    this.#commits.restart(assigned);
     for (const shard of assigned) {
       const held = this.#logs.get(shard);
       if (held !== undefined) {
@@ -236,10 +262,8 @@ export class KafkaShardSource implements ShardSource {
   }
 
   #open(shard: number, identity: LogIdentity): KafkaShardLog {
-    const { applicationId, encoder, transactionTimeoutMs, maxBufferedRecords } = this.#options;
-    const producer = new ShardProducer(this.#kafka, `${applicationId}-${shard}`, transactionTimeoutMs);
-    return new KafkaShardLog(shard, this.#steering(), producer, this.#ends, encoder, {
-      groupId: applicationId,
+    const { encoder, maxBufferedRecords } = this.#options;
+    return new KafkaShardLog(shard, this.#steering(), this.#commits.of(shard), this.#ends, encoder, {
       identity,
       maxBufferedRecords,
     });
@@ -256,7 +280,6 @@ export class KafkaShardSource implements ShardSource {
       seek: (topic, shard, offset) =>
         this.#steer(() => consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) })),
       cycleBegunAt: () => this.#cycleBegunAt,
-      committed: (shard) => this.#committed(shard),
     };
   }
 
@@ -276,13 +299,18 @@ export class KafkaShardSource implements ShardSource {
     }
   }
 
-  async #committed(shard: number): Promise<{ topic: FactTopic; offset: number; metadata: string | null }[]> {
-    const answers = await this.#offsets.ask();
-    return answers.flatMap(({ topic, partitions }) => {
-      const found = partitions.find(({ partition }) => partition === shard);
+  async #committed(shard: number): Promise<CommittedOffset[]> {
+    return (await this.#committedOf(shard)).flatMap(({ topic, ...rest }) => {
       const name = this.#topics.get(topic);
-      if (found === undefined || name === undefined) return [];
-      return [{ topic: name, offset: Number(found.offset), metadata: found.metadata }];
+      return name === undefined ? [] : [{ topic: name, ...rest }];
+    });
+  }
+
+  /** By whole names, of all topics that are read. */
+  async #committedOf(shard: number): Promise<{ topic: string; offset: number; metadata: string | null }[]> {
+    return (await this.#offsets.ask()).flatMap(({ topic, partitions }) => {
+      const found = partitions.find(({ partition }) => partition === shard);
+      return found === undefined ? [] : [{ topic, offset: Number(found.offset), metadata: found.metadata }];
     });
   }
 
@@ -290,7 +318,8 @@ export class KafkaShardSource implements ShardSource {
   async #askOffsets(): Promise<Awaited<ReturnType<Admin["fetchOffsets"]>>> {
     try {
       const { applicationId: groupId } = this.#options;
-      const asked = this.#admin.fetchOffsets({ groupId, topics: [...this.#topics.keys()] });
+      const topics = [...this.#topics.keys(), ...this.#commits.topics];
+      const asked = this.#admin.fetchOffsets({ groupId, topics });
       return await within(ADMIN_ANSWER_MS, "reading committed offsets", asked);
     } catch (error) {
       throw kafkaFailure("reading committed offsets", error);
@@ -301,7 +330,9 @@ export class KafkaShardSource implements ShardSource {
     const { batch } = payload;
     const topic = this.#topics.get(batch.topic);
     const log = this.#logs.get(batch.partition);
-    if (topic !== undefined && log !== undefined && payload.isRunning() && !payload.isStale()) {
+    const isCurrent = payload.isRunning() && !payload.isStale();
+    if (isCurrent) this.#commits.deliver(batch.topic, batch.partition, batch.messages);
+    if (isCurrent && topic !== undefined && log !== undefined) {
       // Not in kafkajs's types: 1 says that the broker stamped the record when it appended it.
       const first = batch.messages[0] as { batchContext?: { timestampType?: number } } | undefined;
       const isAppendTime = first?.batchContext?.timestampType === 1;

@@ -1,15 +1,22 @@
 import type { PartitionAssigner } from "kafkajs";
 import { assignShards } from "./assignor.ts";
+import type { Delivery } from "./commit-strategy.ts";
 import type { OutOfRangeListener } from "./out-of-range-patch.ts";
 import kafkajs from "./kafkajs.ts";
 
-const NAME = "clientela-shards-v1";
+/** Members that deliver otherwise must not share a group: brokers refuse a member whose protocol has another name. */
+const NAMES: Readonly<Record<Delivery, string>> = {
+  "exactly-once": "clientela-shards-v1",
+  "at-least-once": "clientela-shards-outbox-v1",
+};
 const VERSION = 1;
 
 /** What the protocol asks of this process, and tells it. */
 export interface AssignedMember extends Partial<OutOfRangeListener> {
   /** The shards this process holds when it joins. */
   held(): readonly number[];
+  /** Default: exactly-once. */
+  readonly delivery?: Delivery;
   /** Version and hash of the policy this process runs under. */
   readonly policy?: string;
   /** This process leads the group, and its members run under these different policies. */
@@ -22,8 +29,9 @@ export interface AssignedMember extends Partial<OutOfRangeListener> {
  */
 export function createStickyAssigner(member: AssignedMember): PartitionAssigner {
   const { AssignerProtocol } = kafkajs;
+  const name = NAMES[member.delivery ?? "exactly-once"];
   return ({ cluster }) => ({
-    name: NAME,
+    name,
     version: VERSION,
     onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
     assign({ members, topics }) {
@@ -51,7 +59,7 @@ export function createStickyAssigner(member: AssignedMember): PartitionAssigner 
     },
     protocol({ topics }) {
       return {
-        name: NAME,
+        name,
         metadata: AssignerProtocol.MemberMetadata.encode({
           version: VERSION,
           topics,

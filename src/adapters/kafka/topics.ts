@@ -7,13 +7,17 @@ import kafkajs from "./kafkajs.ts";
 
 /** Topics that clientela writes, by logical name (A6). */
 export const OUTPUT_TOPICS = ["segment-changes", "customer-segments", "segment-dead-letters"] as const;
-export type OutputTopic = (typeof OUTPUT_TOPICS)[number];
+/** Which dead letters were sent back, by where they came from: a mark for each, in the transaction that sent it. */
+export const REDRIVEN_TOPIC = "segment-dead-letters-redriven";
+export type OutputTopic = (typeof OUTPUT_TOPICS)[number] | typeof REDRIVEN_TOPIC;
 
 export interface TopicSettings {
   readonly prefix: string;
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly changesRetentionMs: number;
+  /** Whole names of outbox topics, for applications that deliver at least once. */
+  readonly outboxes?: readonly string[];
 }
 
 /** What setup found or did about one topic. */
@@ -26,49 +30,60 @@ export interface TopicFinding {
 
 const FOREVER = { "retention.ms": "-1", "retention.bytes": "-1" };
 
+/** By whole name. */
 function configsOf({
+  prefix,
   changesRetentionMs,
+  outboxes = [],
 }: TopicSettings): Readonly<Record<string, Readonly<Record<string, string>>>> {
   const history = { ...FOREVER, "cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime" };
-  return {
+  const logical = {
     ...Object.fromEntries(FACT_TOPICS.map((topic) => [topic, history])),
     "segment-changes": { "cleanup.policy": "delete", "retention.ms": String(changesRetentionMs) },
     "customer-segments": { "cleanup.policy": "compact" },
     // Whatever was accepted on an input must fit, with its error headers.
     "segment-dead-letters": { ...FOREVER, "cleanup.policy": "delete", "max.message.bytes": "16777216" },
+    [REDRIVEN_TOPIC]: { "cleanup.policy": "compact" },
+  };
+  return {
+    ...Object.fromEntries(Object.entries(logical).map(([topic, config]) => [prefix + topic, config])),
+    ...Object.fromEntries(outboxes.map((topic) => [topic, OUTBOX])),
   };
 }
+
+/** What was published is of no use any more; dead letters pass through, with headers of the outbox's besides. */
+const OUTBOX = {
+  "cleanup.policy": "delete",
+  "retention.ms": String(7 * 86_400_000),
+  "max.message.bytes": "16842752",
+};
 
 /** Creates the topics that are missing and says what differs in those that are there (A6). Changes nothing that exists. */
 export async function setupTopics(admin: Admin, settings: TopicSettings): Promise<TopicFinding[]> {
   const configs = configsOf(settings);
   const existing = new Set(await admin.listTopics());
   const names = Object.keys(configs);
-  const missing = names.filter((topic) => !existing.has(settings.prefix + topic));
+  const missing = names.filter((name) => !existing.has(name));
   if (missing.length > 0) {
     await admin.createTopics({
       // kafkajs waits only as long as brokers know the topic already; they may not, right after it was created.
       waitForLeaders: false,
       topics: missing.map((topic) => ({
-        topic: settings.prefix + topic,
+        topic,
         numPartitions: settings.partitions,
         replicationFactor: settings.replicationFactor,
         configEntries: Object.entries(configs[topic] ?? {}).map(([name, value]) => ({ name, value })),
       })),
     });
-    await untilLed(
-      admin,
-      missing.map((topic) => settings.prefix + topic),
-    );
+    await untilLed(admin, missing);
   }
   const findings: TopicFinding[] = [];
-  for (const topic of names) {
-    const name = settings.prefix + topic;
-    if (missing.includes(topic)) {
+  for (const name of names) {
+    if (missing.includes(name)) {
       findings.push({ topic: name, state: "created", differences: [] });
       continue;
     }
-    const differences = await differencesOf(admin, name, configs[topic] ?? {}, settings.partitions);
+    const differences = await differencesOf(admin, name, configs[name] ?? {}, settings.partitions);
     findings.push({ topic: name, state: differences.length === 0 ? "ok" : "differs", differences });
   }
   return findings;
@@ -159,25 +174,52 @@ export async function checkTopics(admin: Admin, prefix: string): Promise<number>
   return shards;
 }
 
+/** Checks that the outbox of an application that delivers at least once is there, with a partition for each shard. */
+export async function checkOutbox(admin: Admin, topic: string, shards: number): Promise<void> {
+  if (!(await admin.listTopics()).includes(topic)) {
+    throw new RefusedError(
+      "TOPICS_MISSING",
+      `topic ${topic} is missing. Run 'clientela setup' with CLIENTELA_DELIVERY=at-least-once`,
+    );
+  }
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const count = topics[0]?.partitions.length ?? 0;
+  if (count !== shards) {
+    throw new RefusedError(
+      "OUTPUT_PARTITIONS",
+      `${topic} has ${count} partitions, the inputs have ${shards}: a shard has a partition of each. Delete it and run 'clientela setup'`,
+    );
+  }
+}
+
 /** Error headers of a dead letter and its framing take at most so much. */
 const DEAD_LETTER_HEADROOM_BYTES = 16_384;
 
 /**
  * Checks that whatever an input accepts fits into the dead-letter topic with its error headers: a record that could not be
- * dead-lettered would hold its shard for ever (A4). Says nothing where the configuration may not be read.
+ * dead-lettered would hold its shard for ever (A4). The same of outboxes, which they pass. Says nothing where the configuration may
+ * not be read.
  */
-export async function checkRecordSizes(admin: Admin, prefix: string): Promise<void> {
-  const deadLetters = `${prefix}segment-dead-letters`;
-  const sizes = await recordSizes(admin, [...inputTopicNames(prefix), deadLetters]);
-  const most = sizes.get(deadLetters);
-  if (most === undefined) return;
-  for (const [topic, bytes] of sizes) {
-    if (topic === deadLetters || bytes + DEAD_LETTER_HEADROOM_BYTES <= most) continue;
-    throw new RefusedError(
-      "DEAD_LETTERS_TOO_SMALL",
-      `${topic} takes records of ${bytes} bytes (max.message.bytes), ${deadLetters} only of ${most}: one that has to be refused would not fit. ` +
-        `Set max.message.bytes of ${deadLetters} to ${bytes + DEAD_LETTER_HEADROOM_BYTES} or more`,
-    );
+export async function checkRecordSizes(
+  admin: Admin,
+  prefix: string,
+  outboxes: readonly string[] = [],
+): Promise<void> {
+  const inputs = inputTopicNames(prefix);
+  const ways = [`${prefix}segment-dead-letters`, ...outboxes];
+  const sizes = await recordSizes(admin, [...inputs, ...ways]);
+  for (const way of ways) {
+    const most = sizes.get(way);
+    if (most === undefined) continue;
+    for (const topic of inputs) {
+      const bytes = sizes.get(topic) ?? 0;
+      if (bytes + DEAD_LETTER_HEADROOM_BYTES <= most) continue;
+      throw new RefusedError(
+        "DEAD_LETTERS_TOO_SMALL",
+        `${topic} takes records of ${bytes} bytes (max.message.bytes), ${way} only of ${most}: one that has to be refused would not fit. ` +
+          `Set max.message.bytes of ${way} to ${bytes + DEAD_LETTER_HEADROOM_BYTES} or more`,
+      );
+    }
   }
 }
 

@@ -1,12 +1,12 @@
 import type { KafkaMessage, TopicMessages } from "kafkajs";
 import { describe, expect, test } from "vitest";
+import type { CommitStrategy } from "../../../src/adapters/kafka/commit-strategy.ts";
 import type { LogEnds } from "../../../src/adapters/kafka/log-ends.ts";
 import {
   KafkaShardLog,
   type OutputEncoder,
   type ShardConsumer,
 } from "../../../src/adapters/kafka/shard-log.ts";
-import type { ShardProducer } from "../../../src/adapters/kafka/shard-producer.ts";
 import type { BatchOutput, Receipt } from "../../../src/pipeline/ports.ts";
 
 const ignore = (): void => undefined;
@@ -16,8 +16,10 @@ const RECEIPT: Receipt = { seq: 1, clock: null, policy: "", migrating: null, sil
 /** Delivers one record and returns it as a dead letter of it would be sent. */
 async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][number] | undefined> {
   let sent: TopicMessages[] = [];
-  const producer = {
-    commit: (_offsets: unknown, records: TopicMessages[]) => ((sent = records), Promise.resolve()),
+  const commits: CommitStrategy = {
+    fence: () => Promise.resolve(null),
+    commit: (records) => ((sent = records), Promise.resolve()),
+    close: () => Promise.resolve(),
   };
   const ends = { refresh: () => Promise.resolve(), of: () => null };
   const consumer: ShardConsumer = {
@@ -25,20 +27,11 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     resume: ignore,
     seek: ignore,
     cycleBegunAt: () => 0,
-    committed: () => Promise.resolve([]),
   };
-  const log = new KafkaShardLog(
-    0,
-    consumer,
-    producer as unknown as ShardProducer,
-    ends as unknown as LogEnds,
-    {} as OutputEncoder,
-    {
-      groupId: "g",
-      identity: { cluster: "", prefix: "", shards: 1, topics: {} },
-      maxBufferedRecords: 10,
-    },
-  );
+  const log = new KafkaShardLog(0, consumer, commits, ends as unknown as LogEnds, {} as OutputEncoder, {
+    identity: { cluster: "", prefix: "", shards: 1, topics: {} },
+    maxBufferedRecords: 10,
+  });
   await log.seek({});
   const message = {
     key: null,
