@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parseInstant, type Instant } from "../shared/instant.ts";
+import { instant, parseInstant, type Instant } from "../shared/instant.ts";
 
 /** Parsers of option values; what they throw becomes one line and exit code 2. */
 export function wholeNumber(least: number, most: number): (value: string) => number {
@@ -21,6 +21,17 @@ export function instantValue(value: string): Instant {
     );
   }
   return at;
+}
+
+const DURATION = /^P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/;
+/** Milliseconds of a week, a day, an hour, a minute, a second. */
+const UNITS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000];
+
+/** An instant, or an ISO 8601 duration such as P1D or PT2H: so long before now. */
+export function instantOrAge(value: string): Instant {
+  const parts: (string | undefined)[] | undefined = DURATION.exec(value)?.slice(1);
+  if (parts === undefined) return instantValue(value);
+  return instant(Date.now() - parts.reduce((sum, part, i) => sum + Number(part ?? 0) * (UNITS[i] ?? 0), 0));
 }
 
 /** Collects the values of an option that may be given several times. */

@@ -22,6 +22,7 @@ const COMMANDS = [
   ["timeline"],
   ["dead-letters"],
   ["dead-letters", "list"],
+  ["dead-letters", "redrive"],
   ["stack"],
   ["stack", "up"],
   ["stack", "down"],

@@ -69,7 +69,7 @@ function readingOf(topic: FactTopic, id: number, text: string): Reading {
 }
 
 /** Takes the schema id off the record; a text says why there is none. */
-function frame(record: SourceRecord): Framed | string {
+export function frame(record: Pick<SourceRecord, "value" | "headers">): Framed | string {
   const { value } = record;
   if (value === null || value.length === 0) return "the value is empty";
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
