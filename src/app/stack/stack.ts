@@ -199,7 +199,8 @@ async function startKafka(
   ];
   if (!existsSync(join(data, "meta.properties"))) {
     const id = randomBytes(16).toString("base64url");
-    await run("java", [...java, "kafka.tools.StorageTool", "format", "-t", id, "-c", properties]);
+    // As one word: an id may begin with a hyphen, one in 64 does.
+    await run("java", [...java, "kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "-c", properties]);
   }
   return startChild(dir, "kafka", port, "java", [...java, "kafka.Kafka", properties], process.env);
 }
