@@ -154,17 +154,18 @@ interface Parts {
 
 function harnessOf(parts: Parts): LogHarness {
   const { shard, producer, seen, prefix } = parts;
+  const customerId = customerOf(shard, parts.shards);
   let isFirst = true;
   const packing = packingOf(ENCODER, shard);
   return {
-    customerId: customerOf(shard, parts.shards),
+    customerId,
     open() {
       if (!isFirst) return Promise.resolve(rivalOf(parts));
       isFirst = false;
       return Promise.resolve(parts.first);
     },
     async append(topic: FactTopic, eventIds: readonly string[]) {
-      const messages = eventIds.map((eventId) => ({ key: "c1", value: eventId, partition: shard }));
+      const messages = eventIds.map((eventId) => ({ key: customerId, value: eventId, partition: shard }));
       await producer.send({ topic: prefix + topic, messages });
     },
     eventIdOf: ({ value }) => Buffer.from(value ?? []).toString(),
@@ -199,6 +200,7 @@ function harnessOf(parts: Parts): LogHarness {
   };
 }
 
+/** Whose records belong into the shard: a log refuses keys that murmur2 puts elsewhere (A3). */
 function customerOf(shard: number, shards: number): string {
   for (let i = 0; ; i++) if (partitionOf(Buffer.from(`c${i}`), shards) === shard) return `c${i}`;
 }
