@@ -23,6 +23,7 @@ export interface Ended {
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, HOME, ...env }, stdio: "pipe" });
+  endWithTests(child);
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -35,6 +36,17 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
     stderr: () => stderr,
     ended: once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null),
   };
+}
+
+const left = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of left) child.kill("SIGKILL");
+});
+
+/** Kills the process when the tests end without having ended it, such as by a signal. */
+export function endWithTests(child: ChildProcess): void {
+  left.add(child);
+  child.once("exit", () => left.delete(child));
 }
 
 /** Runs a command to its end. */

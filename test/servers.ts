@@ -1,14 +1,19 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { stackDown, stackUp, type Endpoints } from "../src/app/stack/stack.ts";
+import { stackUp, type Endpoints } from "../src/app/stack/stack.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
     endpoints: Endpoints;
   }
 }
+
+const GUARD = fileURLToPath(new URL("servers-guard.ts", import.meta.url));
 
 /**
  * Real servers for the tests: those of the environment when all three are named, else a stack of the run's own. Without
@@ -21,10 +26,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined;
   }
   const dir = mkdtempSync(join(tmpdir(), "clientela-test-"));
-  const stop = async (): Promise<void> => {
-    await stackDown(dir);
-    rmSync(dir, { recursive: true, force: true });
-  };
+  const stop = endWithTheRun(dir);
   try {
     project.provide("endpoints", await stackUp(dir, (text) => process.stderr.write(`${text}\n`)));
   } catch (error) {
@@ -32,4 +34,19 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     throw error;
   }
   return stop;
+}
+
+/** The servers in `dir` end with this process, also when a signal ends it; or when the answer is called. */
+function endWithTheRun(dir: string): () => Promise<void> {
+  // Of its own group: what a terminal sends to the run must not reach it.
+  const guard = spawn(process.execPath, [GUARD, dir], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  const exited = once(guard, "exit");
+  return async () => {
+    guard.stdin.end();
+    const [code] = (await exited) as [number | null];
+    if (code !== 0) throw new Error(`the servers in ${dir} could not be stopped`);
+  };
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
 import { freePort } from "../../src/app/stack/processes.ts";
+import { endWithTests } from "../child.ts";
 import { shardKeys } from "../../src/adapters/redis/keys.ts";
 
 /** A Redis of a test's own, which may be killed, emptied and set back without harm to other tests. */
@@ -45,6 +46,7 @@ export async function openRedis(): Promise<OwnRedis> {
     const args = ["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--save", ""];
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
     child = spawn(redisServer, [...args, ...durable], { stdio: "ignore" });
+    endWithTests(child);
     while ((await client.ping().catch(() => null)) !== "PONG") await sleep(20);
   };
   await start();

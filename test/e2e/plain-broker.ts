@@ -46,8 +46,8 @@ export async function startPlainBroker(): Promise<PlainBroker> {
     ...java,
     "kafka.tools.StorageTool",
     "format",
-    "-t",
-    id,
+    // As one word: an id may begin with a hyphen.
+    `--cluster-id=${id}`,
     "-c",
     properties,
   ]);

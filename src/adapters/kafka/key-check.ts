@@ -20,11 +20,17 @@ export const STRAY_ONE_IN = 10;
 /**
  * Checks that keys sit where Java's murmur2 puts them (A3): else a customer's facts would not meet in one shard. A few records of
  * each input that has some are looked at; it takes two requests a topic and up to six small fetches, and leaves no group behind.
+ * @returns whole names of the topics that it has warned of
  * @throws RefusedError when a topic was filled by another partitioner, or with another number of partitions
  */
-export async function checkKeys(kafka: Kafka, admin: Admin, options: KeyCheckOptions): Promise<void> {
+export async function checkKeys(
+  kafka: Kafka,
+  admin: Admin,
+  options: KeyCheckOptions,
+): Promise<ReadonlySet<string>> {
   const { prefix, shards, logger } = options;
-  if (shards < 2) return;
+  const warned = new Set<string>();
+  if (shards < 2) return warned;
   const topics = inputTopicNames(prefix);
   const samples = (await Promise.all(topics.map((topic) => samplesOf(admin, topic)))).flat();
   const keys = await keysOf(kafka, samples);
@@ -39,6 +45,7 @@ export async function checkKeys(kafka: Kafka, admin: Admin, options: KeyCheckOpt
     if (first === undefined) continue;
     const found = describeKey(first, shards);
     if (astray.length * STRAY_ONE_IN <= distinct.size) {
+      warned.add(topic);
       logger.warn(
         { topic, sampled: distinct.size, misplaced: astray.length, ...found },
         "some keys are not where Java's murmur2 puts them: facts of these customers are in two shards",
@@ -47,6 +54,7 @@ export async function checkKeys(kafka: Kafka, admin: Admin, options: KeyCheckOpt
     }
     throw keysMisplaced(topic, { misplaced: astray.length, sampled: distinct.size }, found, shards);
   }
+  return warned;
 }
 
 /** `topic`: its whole name. */

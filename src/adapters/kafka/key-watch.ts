@@ -14,6 +14,8 @@ const LEAST_MISPLACED = 3;
 export interface KeyWatchOptions {
   readonly prefix: string;
   readonly shards: number;
+  /** Whole names of topics whose stray keys people know of already. */
+  readonly warned: ReadonlySet<string>;
   readonly logger: { warn(fields: object, message: string): void };
 }
 
@@ -22,10 +24,11 @@ export class KeyWatch {
   readonly #options: KeyWatchOptions;
   /** Key and partition → whether it sits elsewhere. */
   readonly #seen = new Map<FactTopic, Map<string, boolean>>();
-  readonly #warned = new Set<FactTopic>();
+  readonly #warned: Set<string>;
 
   constructor(options: KeyWatchOptions) {
     this.#options = options;
+    this.#warned = new Set(options.warned);
   }
 
   /** What one fetch brought of a partition; an error when so many keys sit elsewhere that it must be the partitioner. */
@@ -51,8 +54,8 @@ export class KeyWatch {
     if (misplaced >= LEAST_MISPLACED && misplaced * STRAY_ONE_IN > seen.size) {
       return keysMisplaced(prefix + topic, { misplaced, sampled: seen.size }, found, shards);
     }
-    if (!this.#warned.has(topic)) {
-      this.#warned.add(topic);
+    if (!this.#warned.has(prefix + topic)) {
+      this.#warned.add(prefix + topic);
       logger.warn(
         { topic: prefix + topic, sampled: seen.size, misplaced, ...found },
         "some keys are not where Java's murmur2 puts them: facts of these customers are in two shards",

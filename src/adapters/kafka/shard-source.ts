@@ -159,9 +159,9 @@ export class KafkaShardSource implements ShardSource {
       await checkRecordSizes(this.#admin, prefix, outboxes);
       const identity = identityOf(await this.#facts.read(), prefix, shards);
       await checkGroup(this.#admin, applicationId, identity);
-      await checkKeys(this.#kafka, this.#admin, { prefix, logger, shards });
+      const warned = await checkKeys(this.#kafka, this.#admin, { prefix, logger, shards });
       this.#identity = identity;
-      this.#keys = new KeyWatch({ prefix, logger, shards });
+      this.#keys = new KeyWatch({ prefix, logger, shards, warned });
       this.#watch.start(identity);
       await this.#consumer.connect();
       await this.#consumer.subscribe({ topics: [...this.#topics.keys(), ...outboxes], fromBeginning: true });

@@ -6,7 +6,8 @@
      the last. Counted by ones, a replica that takes over without the last owner's count would give it out again.
      Sent twice it takes two epochs, which only costs a number. ]]
 -- First, because a key of another type must fail before anything is written.
-local found = redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) .. ' ' .. redis.call('ZCARD', KEYS[4])
+local chunks = redis.call('HLEN', KEYS[3]) - redis.call('HEXISTS', KEYS[3], '')
+local found = redis.call('HLEN', KEYS[2]) .. ' ' .. chunks .. ' ' .. redis.call('ZCARD', KEYS[4])
 local time = redis.call('TIME')
 local held = redis.call('HMGET', KEYS[1], 'marks', 'policy', 'counts', 'epoch')
 local epoch = math.max(time[1] * 1000000 + time[2], (held[4] or 0) + 1)

@@ -16,7 +16,8 @@ if (seq == '' and '0' or seq) ~= ARGV[2] then return { 'behind', seq } end
 
 -- A key of another type must fail here: once something is written, an error would leave half a batch.
 local function counts()
-  return redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) .. ' ' .. redis.call('ZCARD', KEYS[4])
+  local chunks = redis.call('HLEN', KEYS[3]) - redis.call('HEXISTS', KEYS[3], '')
+  return redis.call('HLEN', KEYS[2]) .. ' ' .. chunks .. ' ' .. redis.call('ZCARD', KEYS[4])
 end
 local found = counts()
 if held[3] and held[3] ~= found then return { 'damaged', held[3], found } end
@@ -25,8 +26,8 @@ if held[3] and held[3] ~= found then return { 'damaged', held[3], found } end
 redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'marks', ARGV[4])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'policy', ARGV[5]) end
 
--- The chunks always exist, if only by a field without a name: while a cluster moves the slot, a script waits for each key it names
--- until that has arrived, and one that does not exist never does.
+-- The chunks always exist, if only by a field without a name, which does not count: while a cluster moves the slot, a script waits
+-- for each key it names until that has arrived, and one that does not exist never does.
 redis.call('HSETNX', KEYS[3], '', '')
 
 -- Lua unpacks fewer than 8000 values at once; an even number keeps pairs together.

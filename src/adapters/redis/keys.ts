@@ -7,7 +7,7 @@ export interface ShardKeys {
   readonly marks: string;
   /** Hash: customer id → head of the state. */
   readonly states: string;
-  /** Hash: `chunkField(customer id, page)` → bytes of the page. */
+  /** Hash: `chunkField(customer id, page)` → bytes of the page; and an empty field without a name, so that the key exists. */
   readonly chunks: string;
   /** Sorted set: customer id, score = instant of the next deadline (ms). */
   readonly deadlines: string;

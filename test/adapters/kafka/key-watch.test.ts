@@ -24,10 +24,13 @@ function messages(partition: number, count: number, isAstray = false, from = 0):
   return found;
 }
 
-function watch(shards = SHARDS): { readonly keys: KeyWatch; readonly warnings: object[] } {
+function watch(
+  shards = SHARDS,
+  ...warned: readonly string[]
+): { readonly keys: KeyWatch; readonly warnings: object[] } {
   const warnings: object[] = [];
   const logger = { warn: (fields: object) => warnings.push(fields) };
-  return { keys: new KeyWatch({ prefix: "x.", shards, logger }), warnings };
+  return { keys: new KeyWatch({ prefix: "x.", shards, logger, warned: new Set(warned) }), warnings };
 }
 
 describe("keys are looked at while they are read (A3)", () => {
@@ -64,6 +67,13 @@ describe("keys are looked at while they are read (A3)", () => {
     const { keys, warnings } = watch();
     for (let i = 0; i < 50; i++) expect(keys.look("orders", 1, messages(1, 1, true))).toBeNull();
     expect(warnings).toMatchObject([{ topic: "x.orders", partition: 1, belongsIn: 2 }]);
+  });
+
+  test("what the check at the start has warned of is not said again, other topics are", () => {
+    const { keys, warnings } = watch(SHARDS, "x.orders");
+    expect(keys.look("orders", 1, messages(1, 1, true))).toBeNull();
+    expect(keys.look("surveys", 1, messages(1, 1, true))).toBeNull();
+    expect(warnings).toMatchObject([{ topic: "x.surveys" }]);
   });
 
   test("few strays among many that sit right are no partitioner", () => {

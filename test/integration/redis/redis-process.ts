@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { bringArtifacts } from "../../../src/app/stack/artifacts.ts";
+import { endWithTests } from "../../child.ts";
 
 const HOST = "127.0.0.1";
 /** A cluster's nodes talk on this port beyond the one for clients, before version 7 always. */
@@ -60,10 +61,7 @@ export class RedisProcess {
       stdio: ["ignore", log, log],
     });
     closeSync(log);
-    // Also when the test run ends without its hooks.
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
-    child.once("exit", () => process.off("exit", kill));
+    endWithTests(child);
     this.#child = child;
     this.#admin = new Redis(this.port, HOST, {
       // While it starts, and when a test has killed it.
