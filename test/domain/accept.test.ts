@@ -110,6 +110,11 @@ describe("what is accepted (S2)", () => {
     expect(reasonOf("orders", { ...PLACED, occurredAt: Date.UTC(1990, 0) - 1 })).toBe("invalid_time");
   });
 
+  test("units have a bound, so that their sums stay exact", () => {
+    expect(reasonOf("orders", { ...PLACED, units: 1e12 })).toBe("accepted");
+    expect(reasonOf("orders", { ...PLACED, units: 1e12 + 1 })).toBe("invalid_field");
+  });
+
   test("ids have at most so many bytes, however many characters that is", () => {
     expect(reasonOf("orders", { ...PLACED, orderId: "x".repeat(GREATEST_ID_BYTES) })).toBe("accepted");
     for (const orderId of ["x".repeat(GREATEST_ID_BYTES + 1), "ü".repeat(GREATEST_ID_BYTES / 2 + 1)])
