@@ -18,6 +18,9 @@ const CAUGHT_UP_WITHIN_MS = 1000;
 /** How often lag is reported. */
 const LAG_INTERVAL_MS = 1000;
 
+/** Another owner holds the shard, in the log or in the store (A4). */
+const SUCCEEDED: ReadonlySet<string> = new Set(["FENCED", "STATE_MOVED"]);
+
 /** What a shard does while this process has it. */
 export type ShardState = Exclude<ShardPhase, "released">;
 
@@ -96,10 +99,11 @@ export class Shard {
           }
           if (!(error instanceof ClientelaError) || !error.retriable) throw error;
           if (this.#isStopping()) {
-            this.#deps.logger.warn(
-              { shard: this.shard, code: error.code, error: error.message },
-              "shard was stopped amid trouble, what it had under way is left to its next owner",
-            );
+            const fields = { shard: this.shard, code: error.code, error: error.message };
+            const message = "shard was stopped amid trouble, what it had under way is left to its next owner";
+            // Who has been succeeded before it could finish is no trouble: a group that shares out anew does not wait.
+            if (SUCCEEDED.has(error.code)) this.#deps.logger.info(fields, message);
+            else this.#deps.logger.warn(fields, message);
             return;
           }
           this.#trouble = error.message;
