@@ -6,8 +6,9 @@ import type { LogIdentity } from "../../pipeline/log-identity.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
 import type { Delivery } from "./commit-strategy.ts";
 import { commitStrategies, otherDelivery, type CommitStrategies } from "./commit-strategies.ts";
-import { ADMIN_ANSWER_MS, isInconsistentProtocol, kafkaFailure, within } from "./failures.ts";
+import { isInconsistentProtocol, kafkaFailure, within } from "./failures.ts";
 import { checkGroup } from "./group-check.ts";
+import { GroupOffsets } from "./group-offsets.ts";
 import { checkKeys } from "./key-check.ts";
 import { KeyWatch } from "./key-watch.ts";
 import { LogEnds } from "./log-ends.ts";
@@ -16,7 +17,6 @@ import { patchOutOfRange } from "./out-of-range-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
 import type { CommittedOffset } from "./receipts.ts";
-import { Rounds } from "./rounds.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
 import { TopicFactsReader } from "./topic-facts.ts";
@@ -85,7 +85,7 @@ export class KafkaShardSource implements ShardSource {
   readonly #warned = new Set<FactTopic>();
   /** A join that kafkajs makes from scratch. */
   readonly #join = new Ongoing();
-  readonly #offsets = new Rounds(() => this.#askOffsets());
+  readonly #offsets: GroupOffsets;
   readonly #facts: TopicFactsReader;
   readonly #watch: LogWatch;
   #identity: LogIdentity | null = null;
@@ -143,9 +143,13 @@ export class KafkaShardSource implements ShardSource {
       steer: (steer) => this.#steer(steer),
       committed: (shard) => this.#committed(shard),
       committedOf: async (topic, shard) =>
-        (await this.#committedOf(shard)).find((each) => each.topic === topic) ?? null,
+        (await this.#offsets.of(shard)).find((each) => each.topic === topic) ?? null,
       start: (topic, shard) => this.#ends.lowOf(topic, shard),
     });
+    this.#offsets = new GroupOffsets(this.#admin, options.applicationId, [
+      ...this.#topics.keys(),
+      ...this.#commits.topics,
+    ]);
   }
 
   async start(handler: Handler): Promise<void> {
@@ -300,30 +304,10 @@ export class KafkaShardSource implements ShardSource {
   }
 
   async #committed(shard: number): Promise<CommittedOffset[]> {
-    return (await this.#committedOf(shard)).flatMap(({ topic, ...rest }) => {
+    return (await this.#offsets.of(shard)).flatMap(({ topic, ...rest }) => {
       const name = this.#topics.get(topic);
       return name === undefined ? [] : [{ topic: name, ...rest }];
     });
-  }
-
-  /** By whole names, of all topics that are read. */
-  async #committedOf(shard: number): Promise<{ topic: string; offset: number; metadata: string | null }[]> {
-    return (await this.#offsets.ask()).flatMap(({ topic, partitions }) => {
-      const found = partitions.find(({ partition }) => partition === shard);
-      return found === undefined ? [] : [{ topic, offset: Number(found.offset), metadata: found.metadata }];
-    });
-  }
-
-  /** Of all shards: the shards of a hand-over ask at the same time. */
-  async #askOffsets(): Promise<Awaited<ReturnType<Admin["fetchOffsets"]>>> {
-    try {
-      const { applicationId: groupId } = this.#options;
-      const topics = [...this.#topics.keys(), ...this.#commits.topics];
-      const asked = this.#admin.fetchOffsets({ groupId, topics });
-      return await within(ADMIN_ANSWER_MS, "reading committed offsets", asked);
-    } catch (error) {
-      throw kafkaFailure("reading committed offsets", error);
-    }
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
