@@ -149,8 +149,8 @@ export const SETTINGS = {
   ),
   batchRecords: setting(
     "CLIENTELA_BATCH_RECORDS",
-    "4000",
-    "A shard commits at the latest after so many records.",
+    "16000",
+    "A shard that is behind commits at the latest after so many records, half as many changes, or a quarter as many deadlines.",
     whole(1, 100_000),
   ),
   cacheCustomers: setting(

@@ -93,6 +93,11 @@ export class Batch {
     return this.records === 0 && this.#touched.size === 0;
   }
 
+  /** What it publishes so far: changes, referrals and dead letters. */
+  get outputs(): number {
+    return this.#outputs;
+  }
+
   /** True when another step could exceed what one transaction should carry. */
   get isFull(): boolean {
     return this.#outputs > OUTPUTS_PER_BATCH / 4;

@@ -14,7 +14,10 @@ export interface Logger {
 
 /** How shards run. Times in milliseconds. */
 export interface ShardOptions {
-  /** A batch is closed when it has this many records and swept customers. */
+  /**
+   * A batch is closed when it has this many records, half as many outputs, or a quarter as many swept customers. Only one that is
+   * behind comes so far; it changes each of its customers once however often they come: 16 000 instead of 4 000 take a fifth less CPU.
+   */
   readonly batchRecords: number;
   /** A batch is closed this long after the one before; a transaction costs 4 ms of client CPU (A10), so not oftener than 100 in production. */
   readonly commitIntervalMs: number;
@@ -39,7 +42,7 @@ export interface ShardOptions {
 }
 
 export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
-  batchRecords: 4000,
+  batchRecords: 16_000,
   commitIntervalMs: 100,
   sweepIntervalMs: 100,
   sweepCustomers: 1000,

@@ -209,9 +209,14 @@ export class Shard {
     }
   }
 
-  /** Swept customers count as records: in a storm a batch would else grow for as long as the commit before it takes (A5). */
+  /**
+   * Most records change no classification, and cost little: what a batch publishes, and the customers it sweeps, who as a rule change
+   * (A5: a storm is many batches), fill it sooner.
+   */
   #isFull(batch: Batch): boolean {
-    return batch.records + batch.swept >= this.#deps.options.batchRecords || batch.isFull;
+    const { batchRecords } = this.#deps.options;
+    const weight = Math.max(batch.records, 2 * batch.outputs, 4 * batch.swept);
+    return weight >= batchRecords || batch.isFull;
   }
 
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
