@@ -6,19 +6,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLogger } from "../../src/adapters/telemetry/logger.ts";
 import { kafkaClient } from "../../src/app/compose-kafka.ts";
-import { produce } from "../../src/app/produce.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
-import { setup } from "../../src/app/setup.ts";
 import { stackDown, stackStatus, stackUp } from "../../src/app/stack/stack.ts";
 import { FACT_TOPICS } from "../../src/domain/events.ts";
-import { writeBenchFile } from "./bench-file.ts";
 import { cpuSeconds, median, peakMiB } from "./conditions.ts";
+import { fillTopics } from "./fill-topics.ts";
 import type { BenchSize } from "./main.ts";
 import { stateBytes } from "./redis-bytes.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const POLL_MS = 100;
-const DAY_MS = 86_400_000;
 
 interface Run {
   readonly eventsPerSecond: number;
@@ -41,20 +38,8 @@ export async function benchLive(
   try {
     const env = { ...process.env, ...endpoints };
     const settings = readSettings(env);
-    const logger = createLogger("error");
     const servers = serversOf(settings);
-    await setup({ servers, partitions: 8, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
-    const file = join(dir, "events.jsonl");
-    await writeBenchFile(file, events, customers);
-    await produce({
-      servers,
-      files: [file],
-      rate: null,
-      signal: new AbortController().signal,
-      logger,
-      onProgress: () => undefined,
-      onRefused: (_file, line, why) => say(`line ${line}: ${why}`),
-    });
+    await fillTopics({ servers, dir, partitions: 8, events, customers }, say);
     const measured: Run[] = [];
     for (let run = 0; run < runs; run++) {
       const figures = await liveOnce(env, dir, `bench-${run}`, events);

@@ -3,22 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRedisStateStore, type RedisStateStore } from "../../src/adapters/redis/state-store.ts";
 import { createLogger } from "../../src/adapters/telemetry/logger.ts";
-import { produce } from "../../src/app/produce.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
-import { setup } from "../../src/app/setup.ts";
 import { stackDown, stackUp } from "../../src/app/stack/stack.ts";
 import type { StateCommit } from "../../src/pipeline/ports.ts";
 import { instant } from "../../src/shared/instant.ts";
 import { RedisCluster } from "../integration/redis/redis-cluster.ts";
-import { writeBenchFile } from "./bench-file.ts";
 import { median } from "./conditions.ts";
+import { fillTopics } from "./fill-topics.ts";
 import { backlogRun } from "./live.ts";
 import type { BenchSize } from "./main.ts";
 
 const SHARDS = 8;
 const CUSTOMERS_PER_COMMIT = 500;
 const COMMITTING_MS = 3000;
-const DAY_MS = 86_400_000;
 const WAIT = { replicas: 1, timeoutMs: 100 };
 
 interface Commits {
@@ -134,20 +131,8 @@ async function liveByTurns(
 ): Promise<ByTurns<number>> {
   const endpoints = await stackUp(dir, say);
   const env = { ...process.env, ...endpoints, REDIS_URL: redisUrl, CLIENTELA_REDIS_CLUSTER: "yes" };
-  const logger = createLogger("error");
   const servers = serversOf(readSettings(env));
-  await setup({ servers, partitions: SHARDS, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
-  const file = join(dir, "events.jsonl");
-  await writeBenchFile(file, events, customers);
-  await produce({
-    servers,
-    files: [file],
-    rate: null,
-    signal: new AbortController().signal,
-    logger,
-    onProgress: () => undefined,
-    onRefused: (_file, line, why) => say(`line ${line}: ${why}`),
-  });
+  await fillTopics({ servers, dir, partitions: SHARDS, events, customers }, say);
   const rates = { without: [] as number[], with: [] as number[] };
   for (let run = 0; run < 2 * runs; run++) {
     const mode = run % 2 === 0 ? "without" : "with";

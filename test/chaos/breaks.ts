@@ -5,7 +5,8 @@ import type { Servers, ShardPorts } from "../../src/app/compose-kafka.ts";
 import { FACT_TOPICS } from "../../src/domain/events.ts";
 import { LAST_CUSTOMER } from "../../src/pipeline/shard-clock.ts";
 import type { BatchOutput, Committed, Receipt, ShardClock } from "../../src/pipeline/ports.ts";
-import { portOf, storePortOf, throughLogs } from "./crash-points.ts";
+import { portOf } from "../port-of.ts";
+import { storePortOf, throughLogs } from "./crash-points.ts";
 import { QUIET } from "./quiet.ts";
 
 /** Ways to break the protocol on purpose: the harness has to report each (A4). */

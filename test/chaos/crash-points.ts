@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { portOf } from "../port-of.ts";
 import type { ShardPorts } from "../../src/app/compose-kafka.ts";
 import type { ShardLog, ShardSource, StateStore } from "../../src/pipeline/ports.ts";
 
@@ -116,23 +117,6 @@ export function throughLogs(
         failed: (error) => handler.failed(error),
       }),
     stop: () => source.stop(),
-  };
-}
-
-/** A log whose methods can be replaced one by one: those of a class are not its own properties. */
-export function portOf(log: ShardLog): ShardLog {
-  return {
-    packing: log.packing,
-    fence: () => log.fence(),
-    seek: (offsets) => log.seek(offsets),
-    buffered: (topic) => log.buffered(topic),
-    take: (topic, count) => log.take(topic, count),
-    position: (topic) => log.position(topic),
-    caughtUp: (topic, since) => log.caughtUp(topic, since),
-    changed: (signal) => log.changed(signal),
-    ends: () => log.ends(),
-    commit: (output, committed) => log.commit(output, committed),
-    close: () => log.close(),
   };
 }
 

@@ -6,6 +6,7 @@ import { Processor } from "../../src/pipeline/processor.ts";
 import { SILENT_TELEMETRY } from "../../src/pipeline/telemetry.ts";
 import { policyFromText, policyText } from "../../src/app/policy-file.ts";
 import { order } from "./facts.ts";
+import { portOf } from "../port-of.ts";
 import { codec, POLICY, World } from "./world.ts";
 
 type Handler = Parameters<ShardSource["start"]>[0];
@@ -39,23 +40,6 @@ async function start(
   expect(processor.troubles()).toEqual(["has not joined the group yet"]);
   await processor.start();
   return { processor, group, open: (shard) => world.log.open(shard) };
-}
-
-/** A log's methods, bound to it, to put others in their places. */
-function logOf(log: ShardLog): ShardLog {
-  return {
-    packing: log.packing,
-    fence: () => log.fence(),
-    seek: (offsets) => log.seek(offsets),
-    buffered: (topic) => log.buffered(topic),
-    take: (topic, count) => log.take(topic, count),
-    position: (topic) => log.position(topic),
-    caughtUp: (topic, since) => log.caughtUp(topic, since),
-    changed: (signal) => log.changed(signal),
-    ends: () => log.ends(),
-    commit: (output, committed) => log.commit(output, committed),
-    close: () => log.close(),
-  };
 }
 
 test("it runs what it is given, is ready when all of it runs, and drains what is taken away", async () => {
@@ -121,7 +105,7 @@ test("what is drained is said to be, and what is still busy after the drain time
   const { processor, group, open } = await start(world);
   const stuck: ShardLog = open(1);
   group.assigned(0, open(0));
-  group.assigned(1, { ...logOf(stuck), commit: () => new Promise(() => undefined) });
+  group.assigned(1, { ...portOf(stuck), commit: () => new Promise(() => undefined) });
   await world.until(() => processor.troubles().length === 1);
   expect(processor.troubles()).toEqual(["shard 1 is acquiring"]);
   let abandoned: number[] | null = null;
