@@ -24,34 +24,38 @@ interface Targets {
 export class Adversary {
   readonly #targets: Targets;
   readonly #lasting = new Set<Promise<void>>();
-  readonly #failures: unknown[] = [];
+  /** Rejects as soon as a deed can't be done: the run would go on without its servers. */
+  readonly #failed = Promise.withResolvers<never>();
   #serverDeeds: Promise<void> = Promise.resolve();
 
   constructor(targets: Targets) {
     this.#targets = targets;
+    this.#failed.promise.catch(() => undefined);
   }
 
-  /** Resolves when all that was planned has been done, and undone where it lasts. */
+  /** Resolves when all that was planned has been done, and undone where it lasts; rejects when something of it can't be. */
   async run(plan: readonly PlannedDeed[]): Promise<void> {
     const { chronicle, fleet } = this.#targets;
     const scraping = setInterval(() => {
       void fleet.scrape();
       if (fleet.isAstray) this.#begin({ kind: "rebuild what is astray" });
     }, SCRAPE_MS);
-    for (const { at, deed } of plan) {
-      const waitMs = chronicle.startedAt + at - Date.now();
-      if (waitMs > 0) await sleep(waitMs);
-      this.#begin(deed);
+    try {
+      for (const { at, deed } of plan) {
+        const waitMs = chronicle.startedAt + at - Date.now();
+        if (waitMs > 0) await Promise.race([this.#failed.promise, sleep(waitMs)]);
+        this.#begin(deed);
+      }
+      await Promise.race([this.#failed.promise, Promise.all(this.#lasting)]);
+    } finally {
+      clearInterval(scraping);
     }
-    await Promise.all(this.#lasting);
-    clearInterval(scraping);
-    if (this.#failures.length > 0) throw this.#failures[0];
   }
 
   #begin(deed: Deed): void {
     const doing = this.#do(deed);
     if (doing === null) return;
-    const done = doing.catch((error: unknown) => void this.#failures.push(error));
+    const done = doing.catch(this.#failed.reject);
     this.#lasting.add(done);
     void done.then(() => this.#lasting.delete(done));
   }
@@ -151,10 +155,9 @@ export class Adversary {
         break;
       case "truncate Redis": {
         chronicle.count("Redis faults");
-        chronicle.count("Redis losses");
-        await redis.kill();
+        const cut = await redis.killAndTruncate(deed.bytes);
+        chronicle.count("Redis losses", cut > 0 ? 1 : 0);
         await sleep(deed.forMs);
-        const cut = redis.truncate(deed.bytes);
         await redis.startAgain();
         chronicle.tell(`Redis has lost its last ${cut} bytes`);
         return;

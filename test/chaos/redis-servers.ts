@@ -50,11 +50,17 @@ export class RedisServers {
     await this.ask((redis) => redis.ping());
   }
 
-  /** Cuts the last bytes off the append-only file, as a machine does that loses power; the master must be down. */
-  truncate(bytes: number): number {
-    const file = this.#appendOnlyFile();
+  /**
+   * Kills the master and cuts the last bytes off its append-only file, as a machine does that loses power: never of what a
+   * rewrite or the start has left there, which was flushed before it took the old file's place. Returns how many were cut.
+   */
+  async killAndTruncate(bytes: number): Promise<number> {
+    const info = await this.ask((redis) => redis.info("persistence"));
+    const flushed = Number(/aof_base_size:(\d+)/.exec(info)?.[1] ?? Number.NaN);
+    await this.kill();
+    const { file, isWhole } = this.#appendOnlyFile();
     const size = statSync(file).size;
-    const cut = Math.min(size, bytes);
+    const cut = Math.max(0, Math.min(bytes, isWhole ? size - flushed : size));
     truncateSync(file, size - cut);
     return cut;
   }
@@ -127,18 +133,18 @@ export class RedisServers {
     return { data: join(dir, "redis-data"), copy: join(dir, "redis-copy") };
   }
 
-  /** One file up to Redis 6; from 7 on a folder of them, of which the last increment is being written. */
-  #appendOnlyFile(): string {
+  /** One file with all in it up to Redis 6; from 7 on a folder of them, of which the last increment is being written. */
+  #appendOnlyFile(): { readonly file: string; readonly isWhole: boolean } {
     const { data } = this.#folders();
     const single = join(data, "appendonly.aof");
-    if (existsSync(single)) return single;
+    if (existsSync(single)) return { file: single, isWhole: true };
     const folder = join(data, "appendonlydir");
     const last = readdirSync(folder)
       .filter((name) => name.endsWith(".incr.aof"))
       .sort((a, b) => statSync(join(folder, a)).mtimeMs - statSync(join(folder, b)).mtimeMs)
       .at(-1);
     if (last === undefined) throw new Error(`${folder} holds no increment`);
-    return join(folder, last);
+    return { file: join(folder, last), isWhole: false };
   }
 }
 

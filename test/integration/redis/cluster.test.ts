@@ -17,15 +17,23 @@ beforeAll(async () => {
   cluster = await RedisCluster.start();
 });
 afterAll(() => cluster.stop());
-beforeEach(() => {
+beforeEach(async () => {
   applicationId = freshApplicationId();
+  // Whatever the test before did to it, or a machine that stood still for longer than a node's time.
+  await cluster.untilOk();
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()));
 });
 
 function open(change: Parameters<typeof openStore>[0] = {}): RedisStateStore {
-  const store = openStore({ url: cluster.url, cluster: true, applicationId, ...change });
+  const store = openStore({
+    url: cluster.url,
+    cluster: true,
+    applicationId,
+    connectTimeoutMs: 2 * NODE_TIMEOUT_MS,
+    ...change,
+  });
   opened.push(store);
   return store;
 }
@@ -170,6 +178,14 @@ describe("a slot that is moved", () => {
 });
 
 describe("a failover", () => {
+  /** Commit 2, asked again as a shard does while nodes still call the cluster down. */
+  async function goOn(store: RedisStateStore, epoch: number): Promise<void> {
+    const { value, troubles } = await untilDone(() => store.commit(0, commitOf(epoch, 2, "b")));
+    const isRepeated = troubles.some((trouble) => trouble.startsWith("REDIS_TIMEOUT"));
+    expect(isRepeated ? ["applied", "already"] : ["applied"]).toContain(value.kind);
+    expect((await untilDone(() => store.position(0))).value).toEqual({ epoch, seq: 2, damage: null });
+  }
+
   test("of a master that is killed: troubles that pass and say what they are, then on with nothing to set right by hand", async () => {
     const store = open({ commandTimeoutMs: 2000 });
     const { epoch } = await store.acquire(0);
@@ -182,7 +198,7 @@ describe("a failover", () => {
     for (const trouble of troubles)
       expect(trouble).toMatch(/^REDIS_(UNREACHABLE|UNAVAILABLE|TIMEOUT): Redis /);
     expect(acquired.marks?.seq).toBe(1);
-    expect(await store.commit(0, commitOf(acquired.epoch, 2, "b"))).toEqual({ kind: "applied" });
+    await goOn(store, acquired.epoch);
     // Shards of other masters go on as well.
     for (let shard = 1; shard < SHARDS; shard++) await untilDone(() => store.acquire(shard));
     await master.start();
@@ -194,11 +210,10 @@ describe("a failover", () => {
     const { epoch } = await store.acquire(0);
     await store.commit(0, commitOf(epoch, 1, "a"));
     const master = await cluster.masterOf(marksKey(0));
-    await cluster.untilOk();
     const thawed = master.freeze(4 * NODE_TIMEOUT_MS);
     const { value: acquired } = await untilDone(() => store.acquire(0));
     expect(acquired.marks?.seq).toBe(1);
-    expect(await store.commit(0, commitOf(acquired.epoch, 2, "b"))).toEqual({ kind: "applied" });
+    await goOn(store, acquired.epoch);
     await thawed;
     await cluster.untilOk();
     expect(await cluster.masterOf(marksKey(0))).not.toBe(master);
@@ -264,10 +279,9 @@ describe("a failover", () => {
 
 describe("a commit that waits for replicas", () => {
   test("is on the replica when it is answered, however long that takes the replica", async () => {
-    const store = open({ wait: { replicas: 1, timeoutMs: 1000 } });
+    const store = open({ wait: { replicas: 1, timeoutMs: 10 * NODE_TIMEOUT_MS } });
     const { epoch } = await store.acquire(0);
     const replica = await cluster.replicaOf(await cluster.masterOf(marksKey(0)));
-    await cluster.untilOk();
     const thawed = replica.freeze(NODE_TIMEOUT_MS / 2);
     const started = performance.now();
     expect(await store.commit(0, commitOf(epoch, 1, "a"))).toEqual({ kind: "applied" });
@@ -282,7 +296,7 @@ describe("a commit that waits for replicas", () => {
     const tell = (_fields: object, message: string): void => void told.push(message);
     const quiet = (): void => undefined;
     const logger = { debug: quiet, info: tell, warn: tell, error: tell };
-    const store = open({ wait: { replicas: 1, timeoutMs: 300 }, logger });
+    const store = open({ wait: { replicas: 1, timeoutMs: 1500 }, logger });
     const { epoch } = await store.acquire(0);
     await store.commit(0, commitOf(epoch, 1, "a"));
     expect(told).toEqual([]);
@@ -291,12 +305,12 @@ describe("a commit that waits for replicas", () => {
     const letGo = await cluster.holdBack(replica, master);
     const started = performance.now();
     expect(await store.commit(0, commitOf(epoch, 2, "b"))).toEqual({ kind: "applied" });
-    expect(performance.now() - started).toBeGreaterThan(250);
+    expect(performance.now() - started).toBeGreaterThan(1450);
     expect(told).toHaveLength(1);
     const again = performance.now();
     expect(await store.commit(0, commitOf(epoch, 3, "c"))).toEqual({ kind: "applied" });
     expect(performance.now() - again, "a replica that is known to be away is not waited for").toBeLessThan(
-      150,
+      700,
     );
     await letGo();
     await cluster.untilOk();

@@ -20,7 +20,8 @@ export function freshApplicationId(): string {
   return `test-${Date.now().toString(36)}-${process.pid}-${applications++}`;
 }
 
-type StoreChange = "url" | "cluster" | "applicationId" | "commandTimeoutMs" | "wait" | "logger" | "pages";
+type StoreChange =
+  "url" | "cluster" | "applicationId" | "connectTimeoutMs" | "commandTimeoutMs" | "wait" | "logger" | "pages";
 
 export function openStore(change: Partial<Pick<RedisStateStoreOptions, StoreChange>> = {}): RedisStateStore {
   return createRedisStateStore({
