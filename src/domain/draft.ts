@@ -11,8 +11,9 @@ import type { Walker } from "./walker.ts";
 const CHANGE_NAMESPACE = uuidBytes("6f0c1d3e-7b52-4b8e-9d0a-2f7c5a1e9b44");
 
 /**
- * Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). A correction's name has the id of
- * what it corrects as well: a fact that is amended to and fro leads through the same classifications at the same instant.
+ * Name-based UUID (RFC 9562 version 5): the same change computed again has the same id (S8). What comes of a re-fold has in its
+ * name the id of what it follows as well (`follows`): a fact amended to and fro, or a policy, leads through the same
+ * classifications at the same instant. All other changes of a customer are at instants of their own.
  */
 export function changeIdOf(
   customerId: string,
@@ -20,12 +21,12 @@ export function changeIdOf(
   effectiveAt: Instant,
   previous: Classification | null,
   current: Classification,
-  supersedes: string | null,
+  follows: string | null,
 ): string {
   const ref =
     cause.ref === null || typeof cause.ref === "string" ? cause.ref : [cause.ref.topic, cause.ref.eventId];
   const parts: unknown[] = [customerId, cause.kind, ref, effectiveAt, listed(previous), listed(current)];
-  if (supersedes !== null) parts.push(supersedes);
+  if (follows !== null) parts.push(follows);
   return nameUuid(CHANGE_NAMESPACE, JSON.stringify(parts));
 }
 

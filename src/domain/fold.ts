@@ -233,7 +233,7 @@ function publish(
   const { figures } = walker;
   if (figures === null) throw new Error("a transition has figures");
   const { at, cause } = transition;
-  publishAs(outputs, customer, walker, cause, at, { at, figures, before }, null, options);
+  publishAs(outputs, customer, walker, cause, at, { at, figures, before }, options);
   walker.figures = null;
 }
 
@@ -244,7 +244,6 @@ function publishAs(
   cause: Cause,
   effectiveAt: Instant,
   grounds: Grounds,
-  supersedes: string | null,
   options: FoldOptions,
 ): void {
   const { state } = customer;
@@ -252,7 +251,10 @@ function publishAs(
   if (current === undefined) throw new Error("a customer that is published has a standing");
   const previous = state.published?.classification ?? null;
   if (previous !== null && sameClassification(previous, current)) return;
-  const changeId = changeIdOf(state.customerId, cause, effectiveAt, previous, current, supersedes);
+  const follows =
+    cause.kind === "LATE" || cause.kind === "POLICY" ? (state.published?.changeId ?? null) : null;
+  const supersedes = cause.kind === "LATE" ? follows : null;
+  const changeId = changeIdOf(state.customerId, cause, effectiveAt, previous, current, follows);
   if (!options.quiet) {
     outputs.push(
       draftOf(state.customerId, changeId, cause, effectiveAt, previous, current, grounds, walker, supersedes),
@@ -293,7 +295,6 @@ function refold(
   }
   state.evaluatedAt = instant(walker.window.at);
   const { since, cause } = walker.standing;
-  const supersedes = kind === "LATE" ? (state.published?.changeId ?? null) : null;
   // The facts of a settled transition may have been dropped (S2.4): kept or not, it is explained with those of now.
   const isSettled = since < (state.newestAt ?? -Infinity) - options.policy.horizonMs;
   const grounds = isSettled ? null : (led as Grounds | null);
@@ -304,7 +305,6 @@ function refold(
     { kind, ref: cause.ref },
     since,
     grounds ?? groundsOf(walker),
-    supersedes,
     options,
   );
   return outputs;

@@ -84,8 +84,8 @@ function followChains({ plan, broker, isRefolded }: Ended): Map<string, InForce>
       const before = inForce.get(customerId);
       // The end of a silent history may lie in the batch of what comes after it, and then nobody is told of it.
       if (!wasSilent || (before?.changeId ?? null) !== null) follow(before, change, isRefolded);
-      // Back to a former policy and to this one again is the same change twice (S8); so may a correction be after a re-fold.
-      const mayRepeat = plan.policyChange || (isRefolded && !isExact(plan));
+      // After a re-fold that met facts in another order a correction may follow, and be named after, what was never published.
+      const mayRepeat = isRefolded && !isExact(plan);
       if (ids.has(change.changeId) && !mayRepeat) {
         throw new Violation(`change ${change.changeId} of ${customerId} was published twice`);
       }
