@@ -180,7 +180,13 @@ export const OMISSIONS: readonly Omission[] = [
   {
     name: "policy-text-late",
     says: "a policy's text is stored after the first transaction under it",
-    replace: [{ file: "pipeline/refold.ts", text: "  if (!how.quiet) {\n", by: "  if (how === null) {\n" }],
+    replace: [
+      {
+        file: "pipeline/repolicy.ts",
+        text: "  await session.seal(session.open(true), { silent: true, published: session.published });\n",
+        by: "",
+      },
+    ],
   },
 ];
 
