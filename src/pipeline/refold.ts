@@ -35,7 +35,6 @@ export async function refold(
     records = await foldUpTo(deps, session, committed, silently, signal);
   }
   await repolicyTo(deps, session, target, how);
-  session.standUnder(target);
   await session.seal(session.open(true), { silent: true, published: receipt.seq });
   await session.settle();
   session.cache.clear();

@@ -41,7 +41,7 @@ export async function changePolicy(
   session.keepTextsOf(target);
   await session.seal(session.open(true), { silent: true, published: session.published });
   // Where one more would be too many, the last goes on until it has passed the one before it.
-  while (session.spans.length > MOST_MIGRATIONS && session.spans[0]?.policy !== policy.hash) {
+  while (session.spans.length > MOST_MIGRATIONS) {
     await repolicyTo(deps, session, firstGrown(session.spans), loudly);
   }
   await repolicyTo(deps, session, target, loudly);
@@ -67,13 +67,13 @@ export async function repolicyTo(
     await session.assureRead();
     const { through } = gap;
     const customers = through === null ? found : found.filter((id) => compareUtf8(id, through) <= 0);
-    // A page may be short: only an empty one says that nobody is left.
-    const isThrough = found.length === 0 || customers.length < found.length;
     const policy = session.policies.of(gap.policy);
     await session.load(customers, policy);
     const batch = session.open(how.quiet, policy);
     for (const customerId of customers) batch.repolicy(customerId, session.clock);
-    session.standUnder(broughtTo(target, isThrough ? through : (customers.at(-1) ?? null), session.spans));
+    // A page may be short: only an empty one says that nobody is left.
+    const reached = customers.length < found.length ? through : (found.at(-1) ?? null);
+    session.standUnder(broughtTo(target, reached, session.spans));
     await how.store(batch);
   }
   await session.settle();

@@ -188,6 +188,28 @@ export const OMISSIONS: readonly Omission[] = [
       },
     ],
   },
+  {
+    name: "overtaken-forgotten",
+    says: "a change of policy forgets the one that it has overtaken",
+    replace: [
+      {
+        file: "pipeline/policy-spans.ts",
+        text: "{ ...node, over: migrating }",
+        by: "{ ...node, over: null }",
+      },
+    ],
+  },
+  {
+    name: "folded-amid-migration",
+    says: "a silent re-fold takes up facts while customers stand under several policies",
+    replace: [
+      {
+        file: "pipeline/refold.ts",
+        text: "    await repolicyTo(deps, session, wholly(receipt.policy), how);\n",
+        by: "",
+      },
+    ],
+  },
 ];
 
 function withLog(ports: Ports, change: Partial<ShardLog>): Ports {
