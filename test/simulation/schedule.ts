@@ -301,8 +301,9 @@ class Schedule {
       if (isOrderly) shard.stop();
       else process.kill();
     }
-    const living = this.#owners.filter(({ process, ended }) => !process.isDead && ended === undefined);
-    await this.#until(() => living.every(({ ended }) => ended !== undefined), "all owners have left");
+    // Some die even now, of a call that was made before.
+    const hasLeft = ({ process, ended }: Owner): boolean => process.isDead || ended !== undefined;
+    await this.#until(() => this.#owners.every(hasLeft), "all owners have left");
     for (const { process } of this.#owners) process.kill();
     await this.#until(() => this.#scheduler.pending === 0, "all calls have arrived");
     expectNoRefusal(this.#owners, this.#tally);
