@@ -47,7 +47,11 @@ const RECEIPT: Receipt = {
   seq: 7,
   clock: { at: instant(1_700_000_000_001), customerId: "clïënt-\u{1f600}" },
   policy: "c".repeat(64),
-  migrating: { to: "d".repeat(64), afterCustomerId: "ü" },
+  migrating: {
+    to: "d".repeat(64),
+    afterCustomerId: "ü",
+    over: { to: "e".repeat(64), afterCustomerId: "ÿ", over: null },
+  },
   silentBelow: { offsets: { orders: 3, referrals: 0 }, at: instant(5) },
 };
 const NOTHING: BatchOutput<unknown, unknown> = { changes: [], segments: [], referrals: [], deadLetters: [] };

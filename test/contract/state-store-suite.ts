@@ -119,7 +119,11 @@ export function describeStateStore(name: string, makeHarness: () => Promise<Stor
         const epoch = await acquire();
         const marks = marksOf(1, {
           clock: null,
-          migrating: { to: "b".repeat(64), afterCustomerId: "ünïcode" },
+          migrating: {
+            to: "b".repeat(64),
+            afterCustomerId: "ünïcode",
+            over: { to: "c".repeat(64), afterCustomerId: "ÿ", over: null },
+          },
           silentBelow: { offsets: { orders: 5 }, at: instant(99) },
         });
         const policyText = JSON.stringify({ levers: { TESTER: "rassurer, écouter 聞く" } });

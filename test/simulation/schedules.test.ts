@@ -25,8 +25,9 @@ describe("random schedules of crashes, zombies and losses (A4)", () => {
         expect([path, count > 100]).toEqual([path, true]);
       for (const kind of ["applied", "fenced", "behind"] as const)
         expect(tally.scripts[kind]).toBeGreaterThan(100);
-      const { fencedTransactions, lateArrivals, freezes, regressions, wipes, policyChanges, silentStarts } =
-        tally;
+      const { fencedTransactions, lateArrivals, freezes, regressions, wipes, silentStarts } = tally;
+      const { policyChanges, overtakings, doubleOvertakings } = tally;
+      expect(doubleOvertakings).toBeGreaterThan(10);
       for (const count of [
         fencedTransactions,
         lateArrivals,
@@ -34,6 +35,7 @@ describe("random schedules of crashes, zombies and losses (A4)", () => {
         regressions,
         wipes,
         policyChanges,
+        overtakings,
         silentStarts,
       ])
         expect(count).toBeGreaterThan(100);
