@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
+import { benchAssignor } from "./assignor.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchLive } from "./live.ts";
 import { benchRecovery } from "./recovery.ts";
@@ -40,6 +41,10 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   recovery: {
     says: "SIGKILL with all customers in Redis and a backlog: seconds to the first new change, by another processor and by the same one started again",
     run: benchRecovery,
+  },
+  assignor: {
+    says: "a thousand instances that join, leave and crash, on paper: shards that move against the least possible, and the leader's work",
+    run: () => benchAssignor(),
   },
   "redis-wait": {
     says: "a Redis Cluster of three masters with a replica each: commits a second and events a second with and without waiting for the replica, by turns",
