@@ -180,9 +180,10 @@ export class Shard {
         }
         if (!open.isEmpty) batch = open;
       }
-      if (batch === null && session.needsRefresh(now)) batch = session.open(false);
+      const refresh = session.needsRefresh(now, this.#isStopping());
+      if (batch === null && refresh) batch = session.open(false);
       if (batch !== null && this.#isSealDue(session, batch, now, sealedAt, progressed)) {
-        await session.seal(batch, { refresh: session.needsRefresh(now) });
+        await session.seal(batch, { refresh });
         batch = null;
         sealedAt = now;
         onProgress();
