@@ -26,7 +26,6 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     pause: ignore,
     resume: ignore,
     seek: ignore,
-    cycleBegunAt: () => 0,
   };
   const log = new KafkaShardLog(0, consumer, commits, ends as unknown as LogEnds, {} as OutputEncoder, {
     identity: { cluster: "", prefix: "", shards: 1, topics: {} },
@@ -41,7 +40,7 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     offset: "0",
     headers,
   } as unknown as KafkaMessage;
-  log.deliver("orders", [message], 1, true);
+  log.deliver("orders", { from: 0, next: 1, messages: [message], isAppendTime: true });
   const [record] = log.buffered("orders");
   if (record === undefined) return undefined;
   const deadLetter = { record, reason: "undecodable", message: "it is" } as const;
