@@ -59,8 +59,9 @@ export class Shard {
     this.#stop.abort();
   }
 
-  /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed. */
+  /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed; or the shard has ended. */
   settled(): Promise<void> {
+    if (this.#state === "stopped") return Promise.resolve();
     return new Promise((resolve) => {
       this.#idleWaiters.push(resolve);
       this.#poke?.();
