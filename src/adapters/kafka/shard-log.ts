@@ -283,6 +283,8 @@ export class KafkaShardLog implements ShardLog {
     headers["clientela_error_topic"] = this.identity.prefix + record.topic;
     headers["clientela_error_partition"] = String(record.partition);
     headers["clientela_error_offset"] = String(record.offset);
+    const topicId = this.identity.topics[record.topic];
+    if (topicId !== undefined) headers["clientela_error_topic_id"] = topicId;
     headers["clientela_error_reason"] = reason;
     headers["clientela_error_message"] = message;
     return {
