@@ -35,6 +35,8 @@ export interface Servers {
 export interface ProcessorOptions {
   readonly servers: Servers;
   readonly policy: Policy;
+  /** Read where the state store has lost their text. */
+  readonly formerPolicies?: readonly Policy[];
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly drainMs: number;
@@ -89,7 +91,7 @@ const STORE_WATCH_MS = 5_000;
 
 /** Checks what the processor relies on, then joins the group. Throws RefusedError when going on could falsify data. */
 export async function startProcessor(options: ProcessorOptions): Promise<RunningProcessor> {
-  const { servers, policy, logger, telemetry } = options;
+  const { servers, policy, formerPolicies: former = [], logger, telemetry } = options;
   const registry = registryOf(servers);
   const encoder = await createAvroEncoder(registry, servers.topicPrefix);
   const store = stateStoreOf(servers, logger);
@@ -118,7 +120,7 @@ export async function startProcessor(options: ProcessorOptions): Promise<Running
         telemetry,
         logger,
         policy,
-        policies: { text: policyText, parse: policyFromText },
+        policies: { text: policyText, parse: policyFromText, former },
         options: { ...DEFAULT_SHARD_OPTIONS, ...options.shard },
       },
       ports.source,

@@ -20,6 +20,11 @@ export async function configuredPolicy(path: string | null): Promise<Policy> {
   return path === null ? builtInPolicy() : readPolicy(path);
 }
 
+/** Policies whose text the state store may have lost: those of the files, and the built-in one, which has none. */
+export async function formerPolicies(paths: readonly string[]): Promise<readonly Policy[]> {
+  return [builtInPolicy(), ...(await Promise.all(paths.map(readPolicy)))];
+}
+
 /** Reads and checks a policy file (I4). Throws UsageError with one line for each problem, all at once. */
 export async function readPolicy(path: string): Promise<Policy> {
   let text: string;

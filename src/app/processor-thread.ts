@@ -4,7 +4,7 @@ import { createMetrics } from "../adapters/telemetry/metrics.ts";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
 import { startProcessor, type RunningProcessor } from "./compose-kafka.ts";
 import type { FromThread, ThreadError, ToThread } from "./processor-threads.ts";
-import { configuredPolicy } from "./policy-file.ts";
+import { configuredPolicy, formerPolicies } from "./policy-file.ts";
 import { readSettings, serversOf, shardOptionsOf } from "./settings.ts";
 
 /**
@@ -70,6 +70,7 @@ async function start(): Promise<void> {
   const started = await startProcessor({
     servers: serversOf(settings),
     policy: await configuredPolicy(settings.policyFile),
+    formerPolicies: await formerPolicies(settings.formerPolicyFiles),
     logger: createLogger(settings.logLevel),
     telemetry,
     drainMs: settings.drainMs,

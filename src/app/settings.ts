@@ -123,6 +123,12 @@ export const SETTINGS = {
     whole(1, 36_500),
   ),
   policyFile: setting("CLIENTELA_POLICY_FILE", "", "Policy file; empty: the built-in policy.", optional),
+  formerPolicyFiles: setting(
+    "CLIENTELA_FORMER_POLICY_FILES",
+    "",
+    "Files of former policies, separated by commas: only when a refusal (POLICY_UNKNOWN) asks for them.",
+    (value) => (value === "" ? [] : value.split(",").map((path) => path.trim())),
+  ),
   firstStart: setting(
     "CLIENTELA_FIRST_START",
     "publish",

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { startHttpServer } from "../adapters/http/server.ts";
 import { createLogger } from "../adapters/telemetry/logger.ts";
 import { createProcessMetrics } from "../adapters/telemetry/metrics.ts";
-import { configuredPolicy } from "../app/policy-file.ts";
+import { configuredPolicy, formerPolicies } from "../app/policy-file.ts";
 import { startProcessorThreads, type ProcessorThreads, type Stopped } from "../app/processor-threads.ts";
 import { readSettings, settingsHelp, type Settings } from "../app/settings.ts";
 import { ClientelaError } from "../pipeline/errors.ts";
@@ -27,6 +27,7 @@ const LEAVE_MS = 5_000;
 async function run(settings: Settings, { env, signal }: CommandContext): Promise<void> {
   // Checked here too: mistakes are told before anything starts.
   const policy = await configuredPolicy(settings.policyFile);
+  await formerPolicies(settings.formerPolicyFiles);
   const logger = createLogger(settings.logLevel);
   const own = createProcessMetrics();
   let threads: ProcessorThreads | null = null;

@@ -1,8 +1,9 @@
 import { FACT_TOPICS } from "../domain/events.ts";
-import type { Policy } from "../domain/policy.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
+import { KnownPolicies } from "./known-policies.ts";
 import { provenanceOf, refuseOtherLog } from "./log-identity.ts";
 import type { ShardDeps } from "./options.ts";
+import { spansOf, wholly } from "./policy-spans.ts";
 import type { Committed, Marks, Offsets, Receipt, ShardLog, StateStore } from "./ports.ts";
 import { refold } from "./refold.ts";
 import { ShardSession, type Position } from "./session.ts";
@@ -52,10 +53,9 @@ async function bringUp(
   if (log.identity !== undefined)
     refuseOtherLog(`the committed position of shard ${shard}`, committed?.receipt.log, log.identity);
   const found = compare(shard, marks, committed, acquired.damage ?? damage);
-  const texts = parseTexts(policyText);
-  const policyOf = (hash: string): Policy => policyByHash(deps, shard, texts, hash);
+  const policies = new KnownPolicies(deps, shard, policyText);
   const start = (position: Position): ShardSession =>
-    new ShardSession(deps, shard, log, epoch, position, texts);
+    new ShardSession(deps, shard, log, epoch, position, policies);
 
   switch (found.path) {
     case "fresh": {
@@ -67,14 +67,14 @@ async function bringUp(
       return { session, path: "fresh" };
     }
     case "current": {
-      const session = start(positionAt(found.marks, found.committed.receipt, policyOf));
+      const session = start(positionAt(found.marks, found.committed.receipt));
       await log.seek(session.offsets);
       return { session, path: "current" };
     }
     case "gap": {
-      const session = start(positionAt(found.marks, found.committed.receipt, policyOf));
+      const session = start(positionAt(found.marks, found.committed.receipt));
       await log.seek(session.offsets);
-      await refold(deps, session, found.committed, policyOf, signal);
+      await refold(deps, session, found.committed, signal);
       return { session, path: "gap" };
     }
     case "rebuild": {
@@ -87,7 +87,7 @@ async function bringUp(
         );
       }
       // First what may be refused: then what is left of the state is still there for who looks into it.
-      const policy = policyOf(receipt.policy);
+      policies.assure(spansOf(receipt));
       await log.seek({});
       refuseTrimmed(shard, log, receipt.begin ?? {});
       deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
@@ -98,12 +98,11 @@ async function bringUp(
         offsets: {},
         clock: null,
         published: 0,
-        policy,
-        migrating: null,
+        spans: wholly(receipt.policy),
         silent: receipt.silentBelow,
         provenance: receipt,
       });
-      await refold(deps, session, found.committed, policyOf, signal);
+      await refold(deps, session, found.committed, signal);
       return { session, path: "rebuild" };
     }
   }
@@ -185,8 +184,7 @@ async function startFresh(
     offsets: started.offsets,
     clock: null,
     published: 0,
-    policy: deps.policy,
-    migrating: null,
+    spans: wholly(deps.policy.hash),
     silent: started.receipt.silentBelow,
     provenance: started.receipt,
   };
@@ -203,15 +201,14 @@ async function clear({ store }: ShardDeps, shard: number, epoch: number): Promis
   if (kind !== "applied") throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
 }
 
-function positionAt(marks: Marks, receipt: Receipt, policyOf: (hash: string) => Policy): Position {
+function positionAt(marks: Marks, receipt: Receipt): Position {
   return {
     storeSeq: marks.seq,
     nextSeq: Math.max(marks.seq, receipt.seq) + 1,
     offsets: marks.offsets,
     clock: marks.clock,
     published: marks.published,
-    policy: policyOf(marks.policy),
-    migrating: marks.migrating,
+    spans: spansOf(marks),
     silent: marks.silentBelow,
     provenance: receipt,
   };
@@ -229,21 +226,4 @@ function refuseTrimmed(shard: number, log: ShardLog, begin: Offsets): void {
       );
     }
   }
-}
-
-function parseTexts(policyText: string | null): Record<string, string> {
-  return policyText === null ? {} : (JSON.parse(policyText) as Record<string, string>);
-}
-
-function policyByHash(deps: ShardDeps, shard: number, texts: Record<string, string>, hash: string): Policy {
-  if (hash === deps.policy.hash) return deps.policy;
-  const text = texts[hash];
-  if (text === undefined) {
-    throw new RefusedError(
-      "POLICY_UNKNOWN",
-      `shard ${shard}: what was published stands under policy ${hash.slice(0, 12)}…, of which the state store has no text. ` +
-        "Start once with that policy file, then change it",
-    );
-  }
-  return deps.policies.parse(text);
 }

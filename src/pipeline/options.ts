@@ -65,7 +65,12 @@ export interface ShardDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly policy: Policy;
-  /** Stores a policy as text and reads it back, so that a later start can finish under the policy it finds (S7.3). */
-  readonly policies: { text(policy: Policy): string; parse(text: string): Policy };
+  /** Stores a policy as text and reads it back, so that a later start can go on from the policies it finds (S7.3). */
+  readonly policies: {
+    text(policy: Policy): string;
+    parse(text: string): Policy;
+    /** Given by hand, for a store that has lost their text. */
+    readonly former?: readonly Policy[];
+  };
   readonly options: ShardOptions;
 }

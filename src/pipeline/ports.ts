@@ -64,13 +64,26 @@ export interface ShardClock {
 /** Next offset to read, by topic; a topic that is missing starts at the beginning of the log. */
 export type Offsets = Readonly<Partial<Record<FactTopic, number>>>;
 
+/** A change of policy that has not come to its end, in the order of the customers' ids (UTF-8 bytes). */
+export interface Migration {
+  /** Hash of the policy. */
+  readonly to: string;
+  /** The last customer whom it has reached; "": none. */
+  readonly afterCustomerId: string;
+  /**
+   * The one before it, which had been interrupted, as far as it has come further; null: none has. Missing in what was written before
+   * it was kept: then it is not certain how those stand who come after.
+   */
+  readonly over?: Migration | null;
+}
+
 /** Travels as the metadata of the offset commit, inside the transaction (A4). */
 export interface Receipt {
   readonly seq: number;
   readonly clock: ShardClock | null;
-  /** Hash of the policy under which the shard's states stand, and how far a policy change has come (S7.3). */
+  /** Hash of the policy under which the shard's customers stand, all but those whom a change of policy has reached (S7.3). */
   readonly policy: string;
-  readonly migrating: { readonly to: string; readonly afterCustomerId: string } | null;
+  readonly migrating: Migration | null;
   /** First start in `silent` mode (I6); null once history is behind. */
   readonly silentBelow: SilentHistory | null;
   /** Which log the offsets count in; missing in receipts of before it was kept, and where the log has none. */
@@ -178,7 +191,7 @@ export interface StateCommit {
   readonly expectedSeq: number;
   readonly writes: readonly CustomerWrite[];
   readonly marks: Omit<Marks, "epoch">;
-  /** Text of the policy the states stand under; kept beside the marks so that a later start can finish folding under it. null: unchanged. */
+  /** Texts of the policies the states stand, or are to stand, under; kept beside the marks so that a later start can fold under them. null: unchanged. */
   readonly policyText: string | null;
 }
 

@@ -4,10 +4,12 @@ import type { Instant } from "../shared/instant.ts";
 import { Batch, hasOutput } from "./batch.ts";
 import { CustomerCache } from "./customer-cache.ts";
 import { RefusedError, RetriableError } from "./errors.ts";
+import type { KnownPolicies } from "./known-policies.ts";
 import { provenanceOf, type Provenance } from "./log-identity.ts";
 import { storeMoved } from "./store-moved.ts";
 import type { MergedRecord } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
+import { openPolicy, recorded, type PolicySpans } from "./policy-spans.ts";
 import type {
   BatchOutput,
   Held,
@@ -31,8 +33,7 @@ export interface Position {
   readonly offsets: Offsets;
   readonly clock: ShardClock | null;
   readonly published: number;
-  readonly policy: Policy;
-  readonly migrating: Receipt["migrating"];
+  readonly spans: PolicySpans;
   readonly silent: SilentHistory | null;
   readonly provenance: Provenance;
 }
@@ -55,6 +56,7 @@ export class ShardSession {
   readonly log: ShardLog;
   readonly epoch: number;
   readonly cache: CustomerCache;
+  readonly policies: KnownPolicies;
   readonly #deps: ShardDeps;
   #storeSeq: number;
   /** seq that the store is known to hold. */
@@ -63,13 +65,13 @@ export class ShardSession {
   #offsets: Offsets;
   #clock: ShardClock | null;
   #published: number;
+  #spans: PolicySpans;
   #policy: Policy;
-  #migrating: Receipt["migrating"];
   #silent: SilentHistory | null;
   /** What never changes in receipts and marks of this shard. */
   readonly #provenance: Provenance;
-  #policyTexts: Readonly<Record<string, string>>;
-  #target: Policy;
+  /** Where customers are to come to stand: the store keeps the texts of these policies too. */
+  #target: PolicySpans = [];
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
   #failure: Error | null = null;
   #transactedAt: number;
@@ -80,7 +82,7 @@ export class ShardSession {
     log: ShardLog,
     epoch: number,
     position: Position,
-    policyTexts: Readonly<Record<string, string>>,
+    policies: KnownPolicies,
   ) {
     this.#deps = deps;
     this.shard = shard;
@@ -93,12 +95,11 @@ export class ShardSession {
     this.#offsets = position.offsets;
     this.#clock = position.clock;
     this.#published = position.published;
-    this.#policy = position.policy;
-    this.#migrating = position.migrating;
+    this.policies = policies;
+    this.#spans = position.spans;
+    this.#policy = policies.of(openPolicy(position.spans));
     this.#silent = position.silent;
     this.#provenance = provenanceOf(log, position.provenance);
-    this.#policyTexts = policyTexts;
-    this.#target = position.policy;
     this.#transactedAt = deps.clock.now();
   }
 
@@ -108,11 +109,13 @@ export class ShardSession {
   get clock(): ShardClock | null {
     return this.#clock;
   }
+  /** Under which policies the customers stand. */
+  get spans(): PolicySpans {
+    return this.#spans;
+  }
+  /** Under which facts are folded: while a change of policy is under way, none are. */
   get policy(): Policy {
     return this.#policy;
-  }
-  get migrating(): Receipt["migrating"] {
-    return this.#migrating;
   }
   get published(): number {
     return this.#published;
@@ -150,10 +153,13 @@ export class ShardSession {
     this.#silent = null;
   }
 
-  /** Under which policy customers are folded from now on, and how far a change of policy has come. */
-  setPolicy(policy: Policy, migrating: Receipt["migrating"], target: Policy): void {
-    this.#policy = policy;
-    this.#migrating = migrating;
+  standUnder(spans: PolicySpans): void {
+    this.#spans = spans;
+    this.#policy = this.policies.of(openPolicy(spans));
+  }
+
+  /** Beside those that customers stand under, the store keeps these policies from the next batch on. */
+  keepTextsOf(target: PolicySpans): void {
     this.#target = target;
   }
 
@@ -291,8 +297,7 @@ export class ShardSession {
     const receipt: Receipt = {
       seq: batch.seq,
       clock: this.#clock,
-      policy: this.#policy.hash,
-      migrating: this.#migrating,
+      ...recorded(this.#spans),
       silentBelow: this.#silent,
       ...this.#provenance,
     };
@@ -306,7 +311,9 @@ export class ShardSession {
       silentBelow: receipt.silentBelow,
       ...this.#provenance,
     };
-    const policyText = this.#unstoredPolicies();
+    const policyText = this.policies.toStore(
+      new Set([...this.#spans, ...this.#target].map((span) => span.policy)),
+    );
     const commit: StateCommit = { epoch: this.epoch, expectedSeq: this.#storeSeq, writes, marks, policyText };
     this.#storeSeq = batch.seq;
     this.#nextSeq = batch.seq + 1;
@@ -341,20 +348,6 @@ export class ShardSession {
     if (silent === null || this.#clock === null || this.#clock.at < silent.at) return;
     const below = Object.entries(silent.offsets) as [keyof Offsets, number][];
     if (below.every(([topic, end]) => (this.#offsets[topic] ?? 0) >= end)) this.#silent = null;
-  }
-
-  /** The policies that the states stand under, as text; null when the store already has just these. */
-  #unstoredPolicies(): string | null {
-    const wanted = this.#migrating === null ? [this.#policy] : [this.#policy, this.#target];
-    const stored = Object.keys(this.#policyTexts);
-    if (stored.length === wanted.length && wanted.every(({ hash }) => hash in this.#policyTexts)) return null;
-    this.#policyTexts = Object.fromEntries(
-      wanted.map((policy) => [
-        policy.hash,
-        this.#policyTexts[policy.hash] ?? this.#deps.policies.text(policy),
-      ]),
-    );
-    return JSON.stringify(this.#policyTexts);
   }
 }
 

@@ -6,7 +6,7 @@ import { ClientelaError, RefusedError } from "./errors.ts";
 import { Merge } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import type { ShardLog } from "./ports.ts";
-import { repolicyAll } from "./refold.ts";
+import { changePolicy } from "./repolicy.ts";
 import type { ShardSession } from "./session.ts";
 import { sweep, sweepEnd } from "./sweep.ts";
 import type { ShardPhase } from "./telemetry.ts";
@@ -88,7 +88,7 @@ export class Shard {
           damage = null;
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
-          await this.#changePolicy(session);
+          await changePolicy(this.#deps, session, this.#stop.signal);
           this.#enter("running");
           await this.#work(session, since, () => (attempt = 0));
         } catch (error) {
@@ -129,17 +129,6 @@ export class Shard {
       error.code === "STATE_DAMAGED" &&
       this.#deps.options.onStateLoss === "rebuild"
     );
-  }
-
-  async #changePolicy(session: ShardSession): Promise<void> {
-    const { policy, logger } = this.#deps;
-    if (session.policy.hash === policy.hash && session.migrating === null) return;
-    logger.info({ shard: this.shard, from: session.policy.version, to: policy.version }, "policy changed");
-    await repolicyAll(this.#deps, session, policy, null, {
-      quiet: false,
-      store: (batch) => session.seal(batch, { refresh: true }),
-      signal: this.#stop.signal,
-    });
   }
 
   /** `since`: before the log was asked where it ends; a topic that ended at its position then holds nobody up. */

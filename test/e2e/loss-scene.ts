@@ -22,6 +22,8 @@ export interface LossScene {
   readonly application: Application;
   readonly redis: OwnRedis;
   readonly admin: Admin;
+  /** For files of the test; gone with the scene. */
+  readonly folder: string;
   readonly seen: Awaited<ReturnType<typeof subscribe>>["seen"];
   /** Starts the processor, ready, with these settings in addition. */
   start(settings?: Readonly<Record<string, string>>): Promise<{ child: Child; http: string }>;
@@ -68,6 +70,7 @@ export async function openScene(settings: Readonly<Record<string, string>> = {})
     application,
     redis,
     admin,
+    folder,
     seen: subscription.seen,
     async start(more = {}) {
       const started = await startRun({ ...env, ...more });

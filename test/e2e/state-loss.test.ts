@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { shardKeys, type ShardKeys } from "../../src/adapters/redis/keys.ts";
 import { until } from "./application.ts";
@@ -95,6 +97,23 @@ describe("Redis comes back empty (total loss)", () => {
     await scene.phase();
     await stop(second.child);
     await stop((await scene.start()).child);
+  });
+
+  test("when another policy is to be in force: the file of the former one has to be given", async () => {
+    const former = join(scene.folder, "former.json");
+    // Another policy, under which nobody changes.
+    writeFileSync(former, JSON.stringify({ version: "former", horizonDays: 2000 }));
+    const first = await scene.start({ CLIENTELA_POLICY_FILE: former });
+    await scene.phase();
+    await stop(first.child);
+    await scene.redis.client.flushall();
+    expect(await scene.refused(REBUILD)).toMatch(
+      /^clientela: shard \d: .* under policy [0-9a-f]{12}…, .* CLIENTELA_FORMER_POLICY_FILES \[POLICY_UNKNOWN\]\n$/,
+    );
+    const second = await scene.start({ ...REBUILD, CLIENTELA_FORMER_POLICY_FILES: former });
+    expect(await metric(second.http, ACQUIRED, 'path="rebuild"')).toBe(SHARDS);
+    await scene.phase();
+    await stop(second.child);
   });
 
   test("while it runs: exit code 3", async () => {

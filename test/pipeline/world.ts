@@ -50,6 +50,8 @@ export interface OwnerSetup {
   readonly adversary?: Adversary;
   readonly options?: Partial<ShardOptions>;
   readonly policy?: Policy;
+  /** Given by hand (POLICY_UNKNOWN). */
+  readonly former?: readonly Policy[];
   readonly decoder?: Decoder;
   readonly telemetry?: Partial<Telemetry>;
   /** Puts something between the owner and its ports. */
@@ -92,6 +94,7 @@ export class World {
   /** A new owner; a former one that still runs is a zombie from then on. */
   own(setup: OwnerSetup = {}): Owner {
     const { shard: number = 0, adversary = NO_FAULTS, policy = POLICY, decoder = DECODED } = setup;
+    const { former = [] } = setup;
     const life = new Life(adversary, this.held);
     const store = this.store.through(life);
     const log = logThrough(life, () => this.log.open(number));
@@ -104,7 +107,7 @@ export class World {
         telemetry: { ...SILENT_TELEMETRY, ...setup.telemetry },
         logger: LOGGER,
         policy,
-        policies: { text: policyText, parse: policyFromText },
+        policies: { text: policyText, parse: policyFromText, former },
         options: {
           ...DEFAULT_SHARD_OPTIONS,
           commitIntervalMs: 0,

@@ -10,21 +10,33 @@ import type { Process, Scheduler } from "./scheduler.ts";
 import type { Tally } from "./tally.ts";
 
 export const POLICY = testPolicy();
-export const OTHER_POLICY = testPolicy({
-  version: "other",
-  profiles: [{ name: "B2C", value: { aMinor: 15_000, bMinor: 5000 }, lapse: { firstDays: 100 } }],
-});
+/** No two of them see a customer with an order alike. */
+export const ALL_POLICIES: readonly Policy[] = [
+  POLICY,
+  testPolicy({
+    version: "other",
+    profiles: [{ name: "B2C", value: { aMinor: 15_000, bMinor: 5000 }, lapse: { firstDays: 100 } }],
+  }),
+  testPolicy({
+    version: "third",
+    profiles: [{ name: "B2C", value: { aMinor: 8000, bMinor: 2000 }, lapse: { firstDays: 60 } }],
+  }),
+];
 
 const codec = createStateCodec();
 const POLICIES = { text: policyText, parse: policyFromText };
 const ignore = (): void => undefined;
 const LOGGER = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** What one process runs its shard with: all of it the product's own but the ports. */
+/**
+ * What one process runs its shard with: all of it the product's own but the ports. `areFormerGiven`: a person has put the files of
+ * all policies beside it.
+ */
 export function depsOf(
   process: Process,
   { store, decoder }: Ports,
   policy: Policy,
+  areFormerGiven: boolean,
   plan: Plan,
   scheduler: Scheduler,
   tally: Tally,
@@ -50,7 +62,7 @@ export function depsOf(
       },
     },
     policy,
-    policies: POLICIES,
+    policies: areFormerGiven ? { ...POLICIES, former: ALL_POLICIES } : POLICIES,
     options: {
       ...DEFAULT_SHARD_OPTIONS,
       ...plan.options,

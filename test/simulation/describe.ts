@@ -1,6 +1,13 @@
 import type { Classification } from "../../src/domain/classification.ts";
 import { FACT_TOPICS } from "../../src/domain/events.ts";
-import type { BatchOutput, Committed, Marks, Offsets, ShardClock } from "../../src/pipeline/ports.ts";
+import type {
+  BatchOutput,
+  Committed,
+  Marks,
+  Migration,
+  Offsets,
+  ShardClock,
+} from "../../src/pipeline/ports.ts";
 
 /** For traces and violations: short, one line. */
 export function shown(classification: Classification | null | undefined): string {
@@ -35,9 +42,10 @@ function shownPosition(offsets: Offsets, { clock, policy, migrating }: Position)
   const read = FACT_TOPICS.map((topic) => offsets[topic] ?? 0).join(" ");
   const at =
     clock === null ? "never" : `${new Date(clock.at).toISOString().slice(0, 23)} ${shownCustomer(clock)}`;
-  const change =
-    migrating === null ? "" : ` to ${migrating.to.slice(0, 4)} after "${migrating.afterCustomerId}"`;
-  return `[${read} | ${at} | policy ${policy.slice(0, 4)}${change}]`;
+  const changes = [];
+  for (let each: Migration | null | undefined = migrating; each; each = each.over)
+    changes.push(`${each.to.slice(0, 4)} up to "${each.afterCustomerId}", `);
+  return `[${read} | ${at} | policy ${changes.join("")}${policy.slice(0, 4)}]`;
 }
 
 function shownCustomer({ customerId }: ShardClock): string {

@@ -180,7 +180,35 @@ export const OMISSIONS: readonly Omission[] = [
   {
     name: "policy-text-late",
     says: "a policy's text is stored after the first transaction under it",
-    replace: [{ file: "pipeline/refold.ts", text: "  if (!how.quiet) {\n", by: "  if (how === null) {\n" }],
+    replace: [
+      {
+        file: "pipeline/repolicy.ts",
+        text: "  await session.seal(session.open(true), { silent: true, published: session.published });\n",
+        by: "",
+      },
+    ],
+  },
+  {
+    name: "overtaken-forgotten",
+    says: "a change of policy forgets the one that it has overtaken",
+    replace: [
+      {
+        file: "pipeline/policy-spans.ts",
+        text: "{ ...node, over: migrating }",
+        by: "{ ...node, over: null }",
+      },
+    ],
+  },
+  {
+    name: "folded-amid-migration",
+    says: "a silent re-fold takes up facts while customers stand under several policies",
+    replace: [
+      {
+        file: "pipeline/refold.ts",
+        text: "    await repolicyTo(deps, session, wholly(receipt.policy), how);\n",
+        by: "",
+      },
+    ],
   },
 ];
 

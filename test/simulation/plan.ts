@@ -11,14 +11,14 @@ export interface Plan {
   readonly referrals: boolean;
   /** What the store may lose. */
   readonly loss: "nothing" | "suffix" | "all";
-  /** Processes with another policy take over midway. */
+  /** Processes with another policy take over, again and again, also while a change of policy is under way. */
   readonly policyChange: boolean;
   /** The first start finds a history that it must not tell of (I6). */
   readonly silentStart: boolean;
   readonly weather: Weather;
   readonly options: Pick<ShardOptions, "batchRecords" | "sweepCustomers" | "cacheCustomers" | "refreshMs">;
   /** Shares per step. */
-  readonly disturbances: { readonly owners: number; readonly losses: number };
+  readonly disturbances: { readonly owners: number; readonly losses: number; readonly policies: number };
 }
 
 export function drawPlan(random: Random): Plan {
@@ -28,13 +28,13 @@ export function drawPlan(random: Random): Plan {
   const loss = isForAstray
     ? "suffix"
     : random.pick(["nothing", "nothing", "suffix", "suffix", "all"] as const);
+  const policyChange = random.chance(0.2);
   return {
     shards,
     late: isForAstray || random.chance(0.45),
     referrals: shards === 2 || random.chance(0.1),
     loss,
-    // A store that loses several changes of policy, each interrupted by the next, can't tell any more who was told what.
-    policyChange: loss === "nothing" && random.chance(0.2),
+    policyChange,
     silentStart: random.chance(0.1),
     weather: {
       writeFaults: random.pick([0.02, 0.06, 0.12]),
@@ -42,6 +42,7 @@ export function drawPlan(random: Random): Plan {
       lateUnannounced: isForAstray ? 0.6 : 0.06,
       slowFetch: random.chance(0.25),
       fences: true,
+      pageCustomers: random.pick([1, 2]),
     },
     options: {
       batchRecords: random.integer([1, 4]),
@@ -52,6 +53,7 @@ export function drawPlan(random: Random): Plan {
     disturbances: {
       owners: random.pick([0.01, 0.03]),
       losses: loss === "nothing" || isForAstray ? 0 : random.pick([0.005, 0.02]),
+      policies: policyChange ? random.pick([0.005, 0.02]) : 0,
     },
   };
 }

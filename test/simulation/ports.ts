@@ -54,6 +54,8 @@ export interface Weather {
   readonly lateUnannounced: number;
   /** Records reach the process when the scheduler says so, not at once. */
   readonly slowFetch: boolean;
+  /** A page of ids may be as short as the store likes: so short, it interrupts a change of policy between any two customers. */
+  readonly pageCustomers: number;
   /** Each `fence` really fences; an omission may say otherwise. */
   readonly fences: boolean;
 }
@@ -210,7 +212,10 @@ function callsOf({ process, scheduler, weather, tally, isStormy, onLateScript }:
   };
 }
 
-function storeThrough(call: Caller, { shard: own, store, tally, process }: Surroundings): StateStore {
+function storeThrough(
+  call: Caller,
+  { shard: own, store, tally, process, weather }: Surroundings,
+): StateStore {
   const told = (result: StateCommitResult): string => {
     return `${result.kind} ${"epoch" in result ? result.epoch : ""}${"seq" in result ? String(result.seq) : ""}`;
   };
@@ -256,9 +261,8 @@ function storeThrough(call: Caller, { shard: own, store, tally, process }: Surro
       ),
     due: (shard, upTo, limit, held) => call("read", () => at(shard, held).due(upTo, limit)),
     nextDue: (shard) => call("read", () => of(shard).nextDue()),
-    // A page of ids may be as short as the store likes; short ones interrupt a change of policy between two customers.
     customers: (shard, after, limit, held) =>
-      call("read", () => at(shard, held).customers(after, Math.min(limit, 2))),
+      call("read", () => at(shard, held).customers(after, Math.min(limit, weather.pageCustomers))),
     close: () => Promise.resolve(),
   };
 }

@@ -1,9 +1,10 @@
 import { Random } from "../../src/app/simulation/random.ts";
 import { Shard } from "../../src/pipeline/shard.ts";
 import { DAY_MS, instant } from "../../src/shared/instant.ts";
-import { depsOf, OTHER_POLICY, POLICY } from "./deps.ts";
+import { ALL_POLICIES, depsOf, POLICY } from "./deps.ts";
 import { Eclipses } from "./eclipses.ts";
 import { day, drawStory, START, type Moment, type Story } from "./facts.ts";
+import { expectNoRefusal, isTextLost, type Owner } from "./owner.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 import { portsOf, type Ports } from "./ports.ts";
 import { Process, Scheduler } from "./scheduler.ts";
@@ -15,6 +16,8 @@ import { verify, Violation } from "./verify.ts";
 const END_DAYS = 900;
 /** Owners of one shard that live at once. */
 const MOST_OWNERS = 3;
+/** Share of the steps amid a change of policy at which another overtakes it. */
+const OVERTAKING = 0.03;
 /** Far beyond what any schedule needs to come to rest: 400 steps are usual. */
 const MOST_STEPS = 60_000;
 
@@ -44,14 +47,6 @@ export async function runSchedule(
   return await new Schedule(seed, trace, sabotage).run();
 }
 
-interface Owner {
-  readonly process: Process;
-  readonly number: number;
-  readonly shard: Shard;
-  /** undefined: it runs; null: it was stopped; else what it threw. */
-  ended: Error | null | undefined;
-}
-
 class Schedule {
   readonly #seed: number;
   readonly #plan: Plan;
@@ -68,6 +63,8 @@ class Schedule {
   readonly #eclipses: Eclipses;
   #policy = POLICY;
   #names = 0;
+  /** Processes are started with the texts of all policies: a person has been told that the store has lost some. */
+  #areFormerGiven = false;
 
   constructor(seed: number, trace: boolean, sabotage: Sabotage) {
     this.#seed = seed;
@@ -135,10 +132,11 @@ class Schedule {
 
   /** Some steps, with what may come between any two of them. */
   async #churn(steps: number): Promise<void> {
-    const { owners, losses } = this.#plan.disturbances;
+    const { owners, losses, policies } = this.#plan.disturbances;
     let idle = 0;
     for (let i = 0; i < steps && idle < 3; i++) {
       if (this.#isStormy && this.#random.chance(owners)) this.#disturbOwners();
+      if (this.#isStormy && policies > 0) this.#changePolicyPerhaps(policies);
       if (this.#isStormy) this.#endEclipses();
       if (this.#isSuccessorDue) this.#succeed();
       if (this.#isStormy && losses > 0 && this.#random.chance(losses)) this.#loseWrites();
@@ -198,15 +196,25 @@ class Schedule {
     } else if (owners.length < MOST_OWNERS) {
       this.#tally.takeovers++;
       if (random.chance(0.3)) this.#beginEclipse(number);
-      if (this.#plan.policyChange && random.chance(0.5)) this.#changePolicy();
       this.#own(number);
     }
   }
 
+  #changePolicyPerhaps(share: number): void {
+    const isUnderWay = this.#owners.some(({ number }) => this.#broker.committed(number)?.receipt.migrating);
+    if (this.#random.chance(isUnderWay ? OVERTAKING : share)) this.#changePolicy();
+  }
+
   #changePolicy(): void {
     this.#tally.policyChanges++;
-    this.#policy = this.#policy === POLICY ? OTHER_POLICY : POLICY;
+    this.#policy = this.#random.pick(ALL_POLICIES.filter((policy) => policy !== this.#policy));
     this.#scheduler.note(`from now on processes start with policy ${this.#policy.version}`);
+    for (let number = 0; number < this.#plan.shards; number++) {
+      const owners = this.#ownersOf(number);
+      if (owners.length === MOST_OWNERS || this.#random.chance(0.5))
+        for (const { process } of owners) process.kill();
+      this.#own(number);
+    }
   }
 
   #thaw({ process }: Owner): void {
@@ -247,7 +255,7 @@ class Schedule {
     this.#scheduler.note(`${process.name} starts on shard ${number}`);
     const ports = this.#portsOf(process, number);
     const shard = new Shard(
-      depsOf(process, ports, this.#policy, this.#plan, this.#scheduler, this.#tally),
+      depsOf(process, ports, this.#policy, this.#areFormerGiven, this.#plan, this.#scheduler, this.#tally),
       number,
       ports.log,
     );
@@ -255,7 +263,10 @@ class Schedule {
     this.#owners.push(owner);
     shard.run().then(
       () => (owner.ended = null),
-      (error: unknown) => (owner.ended = error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => {
+        owner.ended = error instanceof Error ? error : new Error(String(error));
+        if (isTextLost(owner, this.#tally)) this.#areFormerGiven = true;
+      },
     );
     return owner;
   }
@@ -290,11 +301,12 @@ class Schedule {
       if (isOrderly) shard.stop();
       else process.kill();
     }
-    const living = this.#owners.filter(({ process, ended }) => !process.isDead && ended === undefined);
-    await this.#until(() => living.every(({ ended }) => ended !== undefined), "all owners have left");
+    // Some die even now, of a call that was made before.
+    const hasLeft = ({ process, ended }: Owner): boolean => process.isDead || ended !== undefined;
+    await this.#until(() => this.#owners.every(hasLeft), "all owners have left");
     for (const { process } of this.#owners) process.kill();
     await this.#until(() => this.#scheduler.pending === 0, "all calls have arrived");
-    expectNoRefusal(this.#owners);
+    expectNoRefusal(this.#owners, this.#tally);
 
     const last = this.#story.moments.at(-1)?.at ?? day(0);
     this.#scheduler.advanceTo(instant(last + END_DAYS * DAY_MS));
@@ -303,6 +315,8 @@ class Schedule {
 
   /** A last owner of each shard does all there is. */
   async #finish(): Promise<void> {
+    // Or the last one might be the first to be told.
+    this.#areFormerGiven = this.#plan.loss !== "nothing";
     const finishers = Array.from({ length: this.#plan.shards }, (_, number) => this.#own(number));
     // What one shard commits another may have to fold: all are at rest when none has anything new for a whole round.
     for (let before = -1; before < this.#broker.transactions.length;) {
@@ -311,9 +325,8 @@ class Schedule {
     }
     for (const { shard } of finishers) shard.stop();
     await this.#until(() => finishers.every(({ ended }) => ended !== undefined), "the last owners have left");
-    expectNoRefusal(finishers);
+    expectNoRefusal(finishers, this.#tally);
   }
-
   async #settle(owner: Owner): Promise<void> {
     let isDone = false;
     void owner.shard.settled().then(() => (isDone = true));
@@ -334,17 +347,13 @@ class Schedule {
   #count(): void {
     const tally = this.#tally;
     tally.steps += this.#scheduler.steps;
-    for (const { output } of this.#broker.transactions) {
+    for (const { output, receipt } of this.#broker.transactions) {
       tally.changes += output.changes.length;
       tally.deadLetters += output.deadLetters.length;
       tally.referrals += output.referrals.length;
+      const overtaken = receipt.migrating?.over ?? null;
+      if (overtaken !== null) tally.overtakings++;
+      if ((overtaken?.over ?? null) !== null) tally.doubleOvertakings++;
     }
-  }
-}
-
-/** Trouble that waiting can't mend is never what crashes lead to. */
-function expectNoRefusal(owners: readonly Owner[]): void {
-  for (const { process, ended } of owners) {
-    if (ended instanceof Error) throw new Violation(`${process.name} refused to go on: ${String(ended)}`);
   }
 }

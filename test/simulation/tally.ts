@@ -54,6 +54,10 @@ export class Tally {
   /** Sent in silent re-folds, also in those that came to no end. */
   refoldScripts = 0;
   policyChanges = 0;
+  /** Transactions amid a change of policy that had overtaken another. */
+  overtakings = 0;
+  /** Of these, amid one that had overtaken two. */
+  doubleOvertakings = 0;
   silentStarts = 0;
 
   crash(stage: Process["stage"], call: Call, when: "before" | "after"): void {

@@ -4,7 +4,7 @@ import { METADATA_BYTES, metadataText, parseMetadata } from "../../../src/adapte
 import { readReceipt, receiptText, receiptTextOfOutbox } from "../../../src/adapters/kafka/receipts.ts";
 import { GREATEST_ID_BYTES } from "../../../src/domain/accept.ts";
 import { LAST_CUSTOMER } from "../../../src/pipeline/shard-clock.ts";
-import { GREATEST_OFFSETS, worstReceipt } from "./worst-receipt.ts";
+import { GREATEST_OFFSETS, MOST_NAMED, worstReceipt } from "./worst-receipt.ts";
 
 /** As many of it as an id may hold. */
 function longest(characters: string): string {
@@ -39,7 +39,7 @@ describe("a receipt fits into the metadata of an offset, whatever its customers 
   test.each(worst.map((each) => [JSON.stringify(each.slice(0, 2)), each] as const))(
     "ids full of %s",
     (_, each) => {
-      const receipt = worstReceipt([each, each, each]);
+      const receipt = worstReceipt(Array.from({ length: MOST_NAMED }, () => each));
       for (const text of [
         receiptText(receipt, GREATEST_OFFSETS),
         receiptTextOfOutbox({ offsets: GREATEST_OFFSETS, receipt }),
@@ -53,7 +53,7 @@ describe("a receipt fits into the metadata of an offset, whatever its customers 
 
   test("any ids, and they come back as they were", () => {
     fc.assert(
-      fc.property(id, id, id, (...ids) => {
+      fc.property(fc.array(id, { minLength: MOST_NAMED, maxLength: MOST_NAMED }), (ids) => {
         const receipt = worstReceipt(ids);
         const text = receiptText(receipt, GREATEST_OFFSETS);
         expect(Buffer.byteLength(text)).toBeLessThanOrEqual(METADATA_BYTES);
