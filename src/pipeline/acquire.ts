@@ -8,6 +8,7 @@ import type { Committed, Marks, Offsets, Receipt, ShardLog, StateStore } from ".
 import { refold } from "./refold.ts";
 import { ShardSession, type Position } from "./session.ts";
 import { compareClocks } from "./shard-clock.ts";
+import { storeMoved } from "./store-moved.ts";
 import type { AcquiredPath } from "./telemetry.ts";
 
 type Found =
@@ -49,6 +50,10 @@ async function bringUp(
 ): Promise<{ session: ShardSession; path: AcquiredPath }> {
   const { epoch, marks, policyText } = acquired;
   const committed = await log.fence();
+  // Whoever has taken the store since may have fenced this one's producer or not: both must be had by one, or what the one stores
+  // without a transaction and what the other publishes part.
+  const { epoch: held } = await deps.store.position(shard);
+  if (held !== epoch) throw storeMoved(shard, { epoch: held });
   refuseOtherState(shard, log, marks);
   if (log.identity !== undefined)
     refuseOtherLog(`the committed position of shard ${shard}`, committed?.receipt.log, log.identity);

@@ -35,7 +35,9 @@ export async function refold(
     await repolicyTo(deps, session, wholly(receipt.policy), how);
     records = await foldUpTo(deps, session, committed, silently, signal);
   }
-  await repolicyTo(deps, session, target, how);
+  // A state of before all of these goes through each: its changes were published, and what comes next is named after them (S8).
+  const steps = session.spans.length === 1 ? target.map((_, i) => target.slice(-1 - i)) : [target];
+  for (const step of steps) await repolicyTo(deps, session, step, how);
   await session.seal(session.open(true), { silent: true, published: receipt.seq });
   await session.settle();
   session.cache.clear();

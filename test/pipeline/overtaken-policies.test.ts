@@ -180,6 +180,32 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
     expect(new Set(Object.values(inForce(world)))).toEqual(new Set(["C"]));
   });
 
+  test.each([
+    [
+      "in force",
+      async (world: World) => {
+        await world.settle(start(world, SECOND));
+        await world.stop();
+      },
+    ],
+    ["interrupted", (world: World) => dieAt(world, SECOND, "d")],
+  ] as const)(
+    "%s, then being taken back, of which the store forgets both: again, it brings no id of the first time",
+    async (_, begin) => {
+      const world = await lived();
+      const { writes } = world.store;
+      await begin(world);
+      await dieAt(world, POLICY, "b");
+      await world.store.forget(world.store.writes - writes);
+      await world.settle(start(world, SECOND, { former: ALL }));
+      await world.stop();
+      expect(new Set(Object.values(inForce(world)))).toEqual(new Set(["A"]));
+      const ids = world.changes.map(({ change }) => change?.changeId);
+      expect(ids).toHaveLength(2 * CUSTOMERS.length + 4);
+      expect(new Set(ids).size).toBe(ids.length);
+    },
+  );
+
   test("one more than a receipt may tell of waits until the last has passed the one before it", async () => {
     const world = await lived();
     await dieAt(world, SECOND, "e");

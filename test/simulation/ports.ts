@@ -243,7 +243,9 @@ function storeThrough(
     },
     commit: (shard, commit) => {
       const { epoch, expectedSeq, marks } = commit;
-      if (process.stage === "re-fold" && commit.writes.length > 0) tally.refoldScripts++;
+      // One that writes nobody still passes over what was published.
+      const isRefold = commit.writes.length > 0 || marks.published > 0;
+      if (process.stage === "re-fold" && isRefold) tally.refoldScripts++;
       return call(
         "script",
         () => judged(store.commit(shard, commit)),

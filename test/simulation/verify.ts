@@ -84,7 +84,8 @@ function followChains({ plan, broker, isRefolded }: Ended): Map<string, InForce>
       const before = inForce.get(customerId);
       // The end of a silent history may lie in the batch of what comes after it, and then nobody is told of it.
       if (!wasSilent || (before?.changeId ?? null) !== null) follow(before, change, isRefolded);
-      // After a re-fold that met facts in another order a correction may follow, and be named after, what was never published.
+      // After a re-fold that met facts in another order, or passed over a policy that had been taken back, a change may follow, and be
+      // named after, what was published earlier or never.
       const mayRepeat = isRefolded && !isExact(plan);
       if (ids.has(change.changeId) && !mayRepeat) {
         throw new Violation(`change ${change.changeId} of ${customerId} was published twice`);
