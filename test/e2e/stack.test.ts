@@ -4,12 +4,11 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, expect, inject, test } from "vitest";
+import { afterAll, expect, inject, onTestFinished, test } from "vitest";
 import { createRegistry } from "../../src/adapters/avro/registry.ts";
 import { schemaText } from "../../src/adapters/avro/schemas.ts";
 import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
-import { stopChild } from "../../src/app/stack/processes.ts";
-import { PARTS, startPart } from "../../src/app/stack/stack.ts";
+import { PARTS, stackDown, startPart } from "../../src/app/stack/stack.ts";
 import { run } from "../child.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "clientela-stack-"));
@@ -71,14 +70,16 @@ test.each(PARTS)(
     const client = connect((listening.address() as AddressInfo).port, "127.0.0.1");
     await once(client, "connect");
     const home = mkdtempSync(join(tmpdir(), "clientela-stack-port-"));
+    onTestFinished(async () => {
+      client.destroy();
+      listening.close();
+      await stackDown(home);
+      rmSync(home, { recursive: true, force: true });
+    });
     // As it was left by a stop: nobody answers there, so it looks free.
     const last = { name: part, pid: 2 ** 22, startedAt: "1", port: client.localPort };
     writeFileSync(join(home, `${part}.pid.json`), JSON.stringify(last));
     const child = await startPart(home, part, await bringArtifacts(() => undefined));
     expect(child.port).not.toBe(client.localPort);
-    await stopChild(home, child, 15_000);
-    client.destroy();
-    listening.close();
-    rmSync(home, { recursive: true, force: true });
   },
 );
