@@ -75,6 +75,13 @@ export class Merge {
     return FACT_TOPICS.every((topic) => this.#reachedLimit(topic) || this.#isEmptyWithoutLag(topic, since));
   }
 
+  /** A topic that was not read up to its limit; null: there is none. */
+  shortOfLimit(): { readonly topic: FactTopic; readonly position: number; readonly limit: number } | null {
+    const topic = FACT_TOPICS.find((each) => !this.#reachedLimit(each));
+    if (topic === undefined) return null;
+    return { topic, position: this.#log.position(topic), limit: this.#limits?.[topic] ?? 0 };
+  }
+
   async #decodeAhead(head: Head, max: number): Promise<void> {
     const limit = this.#limits === null ? Infinity : (this.#limits[head.topic] ?? 0);
     const records = head.records;

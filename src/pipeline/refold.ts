@@ -1,5 +1,6 @@
 import { FACT_TOPICS } from "../domain/events.ts";
 import type { Batch } from "./batch.ts";
+import { RefusedError } from "./errors.ts";
 import { Merge } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
 import { spansOf, wholly } from "./policy-spans.ts";
@@ -71,6 +72,15 @@ async function foldUpTo(
     }
     if (merge.isDrained(since)) break;
     await waitForLog(deps, session, signal);
+  }
+  // Whatever the log believes of its end: a record that is skipped here is one that nobody folds.
+  const short = merge.shortOfLimit();
+  if (short !== null) {
+    throw new RefusedError(
+      "OFFSET_OUT_OF_RANGE",
+      `shard ${session.shard}: ${short.topic} ends at offset ${short.position}, but records up to ${short.limit} were folded before: ` +
+        "the topic has lost its end. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
+    );
   }
   session.skipTo(offsets);
 

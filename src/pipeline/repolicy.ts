@@ -9,7 +9,7 @@ import type { ShardSession } from "./session.ts";
  * Changes of policy that a receipt may tell of at once, each interrupted by the next: its text must stay below what brokers take
  * (4096 bytes, `offset.metadata.max.bytes`), and an id of 512 bytes is in each.
  */
-export const MOST_MIGRATIONS = 3;
+export const MOST_MIGRATIONS = 2;
 
 /** Customers re-folded under another policy in one batch. */
 const REPOLICY_CUSTOMERS = 500;

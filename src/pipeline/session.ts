@@ -21,6 +21,7 @@ import type {
   SilentHistory,
   StateCommit,
 } from "./ports.ts";
+import { readOn } from "./read-on.ts";
 import { laterClock } from "./shard-clock.ts";
 
 /** Where a shard stands; grows batch by batch while its epoch is held. */
@@ -127,9 +128,14 @@ export class ShardSession {
     return this.#inFlight?.batch ?? null;
   }
 
-  /** True when progress without output has waited long enough for its offsets (A4). */
-  needsRefresh(now: Instant): boolean {
-    return this.#published < this.#storeSeq && now - this.#transactedAt >= this.#deps.options.refreshMs;
+  /**
+   * True when progress without output has waited long enough for its offsets (A4), or the log has only passed what nobody folds. Whoever
+   * leaves (`isLast`) does not wait for the latter: retention may delete it before the next start.
+   */
+  needsRefresh(now: Instant, isLast: boolean): boolean {
+    const isDue = now - this.#transactedAt >= this.#deps.options.refreshMs;
+    if (isDue && this.#published < this.#storeSeq) return true;
+    return (isDue || isLast) && readOn(this.log, this.#offsets) !== this.#offsets;
   }
 
   advanceClock(clock: ShardClock): void {
@@ -285,6 +291,8 @@ export class ShardSession {
     const output = batch.output();
     const writes = batch.writes();
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
+    // A silent re-fold must not come past the receipt it follows.
+    if (!("silent" in how)) this.#offsets = readOn(this.log, this.#offsets);
     const published = "silent" in how ? how.published : transactional ? batch.seq : this.#published;
     const receipt: Receipt = {
       seq: batch.seq,

@@ -59,8 +59,9 @@ export class Shard {
     this.#stop.abort();
   }
 
-  /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed. */
+  /** Resolves when all that is in the log, and every deadline ≤ the clock, has been applied and committed; or the shard has ended. */
   settled(): Promise<void> {
+    if (this.#state === "stopped") return Promise.resolve();
     return new Promise((resolve) => {
       this.#idleWaiters.push(resolve);
       this.#poke?.();
@@ -169,9 +170,10 @@ export class Shard {
         }
         if (!open.isEmpty) batch = open;
       }
-      if (batch === null && session.needsRefresh(now)) batch = session.open(false);
+      const refresh = session.needsRefresh(now, this.#isStopping());
+      if (batch === null && refresh) batch = session.open(false);
       if (batch !== null && this.#isSealDue(session, batch, now, sealedAt, progressed)) {
-        await session.seal(batch, { refresh: session.needsRefresh(now) });
+        await session.seal(batch, { refresh });
         batch = null;
         sealedAt = now;
         onProgress();

@@ -1,7 +1,10 @@
 import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
+import { benchAssignor } from "./assignor.ts";
 import { conditionsSince, load } from "./conditions.ts";
+import { benchHeavy } from "./heavy.ts";
 import { benchLive } from "./live.ts";
+import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchRedisWait } from "./redis-wait.ts";
 import { benchReplay } from "./replay.ts";
@@ -40,6 +43,18 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   recovery: {
     says: "SIGKILL with all customers in Redis and a backlog: seconds to the first new change, by another processor and by the same one started again",
     run: benchRecovery,
+  },
+  memory: {
+    says: "bytes a customer takes in Redis after 6, 60 and 600 events",
+    run: (_, tell) => benchMemory(tell),
+  },
+  heavy: {
+    says: "a customer with 50 000 orders beside an ordinary one: CPU of an event in order, late, and of an amendment",
+    run: (_, tell) => benchHeavy(tell),
+  },
+  assignor: {
+    says: "a thousand instances that join, leave and crash, on paper: shards that move against the least possible, and the leader's work",
+    run: () => benchAssignor(),
   },
   "redis-wait": {
     says: "a Redis Cluster of three masters with a replica each: commits a second and events a second with and without waiting for the replica, by turns",

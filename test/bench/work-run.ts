@@ -24,6 +24,10 @@ export interface Work {
   readonly encodeMicros: number;
   readonly changesPerEvent: number;
   readonly bytesPerState: number;
+  /** Value of an input record. */
+  readonly bytesPerRecord: number;
+  /** Keys, values and headers of both output records. */
+  readonly bytesPerChange: number;
   readonly heapMiB: number;
 }
 
@@ -68,6 +72,10 @@ class Backlog {
     return this.#keys.length;
   }
 
+  get bytes(): number {
+    return this.#at;
+  }
+
   record(offset: number, partition: number): SourceRecord {
     const start = offset === 0 ? 0 : (this.#ends[offset - 1] ?? 0);
     return {
@@ -97,6 +105,7 @@ let encodeMs = 0;
 let changes = 0;
 let states = 0;
 let bytes = 0;
+let outputBytes = 0;
 
 async function decoded(
   backlog: Backlog,
@@ -151,7 +160,25 @@ async function work(shard: number, from: number, to: number): Promise<void> {
   changes += output.changes.length;
   states += writes.length;
   for (const { head } of writes) bytes += head?.byteLength ?? 0;
+  for (const { change } of output.changes) outputBytes += sizeOf(change);
+  for (const { segment } of output.segments) outputBytes += sizeOf(segment);
   inFlight[shard] = [output, writes];
+}
+
+/** As `packings` make it; null is a tombstone. */
+function sizeOf(packed: unknown): number {
+  if (packed === null) return 0;
+  const {
+    key,
+    value,
+    headers = {},
+  } = packed as {
+    key: string;
+    value: Buffer;
+    headers?: Record<string, string>;
+  };
+  const texts = [key, ...Object.entries(headers).flat()];
+  return value.byteLength + texts.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
 }
 
 async function workThrough(from: number, to: number): Promise<number> {
@@ -169,7 +196,7 @@ async function workThrough(from: number, to: number): Promise<number> {
 
 const half = Math.floor(events / SHARDS / 2 / BATCH) * BATCH;
 await workThrough(0, half);
-[encodeMs, changes, states, bytes] = [0, 0, 0, 0];
+[encodeMs, changes, states, bytes, outputBytes] = [0, 0, 0, 0, 0];
 const cpuBefore = process.cpuUsage();
 const wallBefore = performance.now();
 const done = await workThrough(half, events);
@@ -180,6 +207,8 @@ const figures: Work = {
   encodeMicros: (encodeMs * 1000) / done,
   changesPerEvent: changes / done,
   bytesPerState: bytes / states,
+  bytesPerRecord: backlogs.reduce((sum, backlog) => sum + backlog.bytes, 0) / events,
+  bytesPerChange: outputBytes / changes,
   heapMiB: process.memoryUsage().heapUsed / 2 ** 20,
 };
 process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -214,13 +214,15 @@ export class Adversary {
 
   /** Lets the processes rebuild what is lost, and then stops them from doing so again. */
   async #rebuild(): Promise<void> {
-    const { fleet, chronicle } = this.#targets;
+    const { fleet, servers, chronicle } = this.#targets;
     fleet.mayRefuse = true;
     await fleet.onStateLoss("rebuild");
     await until("all shards to be rebuilt", REBUILD_LIMIT_MS, async () => {
       fleet.heal();
       return await this.#hasAllMarks();
     });
+    // Else the next loss may take a shard's whole rebuild, and be another total one.
+    await servers.redis.flush();
     await fleet.onStateLoss("stop");
     fleet.mayRefuse = false;
     chronicle.tell("all shards have a state again");

@@ -10,6 +10,7 @@ import { killChild } from "./kill-child.ts";
 const STOP_MS = 5_000;
 const LOADED_MS = 30_000;
 const SYNCED_MS = 20_000;
+const FLUSHED_MS = 20_000;
 
 /** A master with its append-only file, and a replica when one is wanted: each a `redis-server` in a folder of its own. */
 export class RedisServers {
@@ -63,6 +64,18 @@ export class RedisServers {
     const cut = Math.max(0, Math.min(bytes, isWhole ? size - flushed : size));
     truncateSync(file, size - cut);
     return cut;
+  }
+
+  /** Has all that is there written anew and flushed: what is lost from then on came later. */
+  async flush(): Promise<void> {
+    await this.ask(async (redis) => {
+      await redis.bgrewriteaof();
+      const deadline = Date.now() + FLUSHED_MS;
+      while (!/aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await redis.info("persistence"))) {
+        if (Date.now() > deadline) throw new Error("Redis did not write its file anew");
+        await sleep(50);
+      }
+    });
   }
 
   /** Keeps the data as they are on disk now. */

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bringArtifacts, type Artifacts } from "../../src/app/stack/artifacts.ts";
-import { findChild, freePort, isAlive, stopChild, type Child } from "../../src/app/stack/processes.ts";
+import { freePort } from "../../src/app/stack/ports.ts";
+import { findChild, isAlive, stopChild, type Child } from "../../src/app/stack/processes.ts";
 import { startPart } from "../../src/app/stack/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import { killChild } from "./kill-child.ts";

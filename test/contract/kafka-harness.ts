@@ -218,7 +218,7 @@ function customerOf(shard: number, shards: number): string {
 /** A process that believes it owns the shard although the group gave it to another: it may fence and commit, but gets no records. */
 function rivalOf(parts: Parts): ShardLog {
   const { shard, admin, prefix, shards } = parts;
-  const consumer = { pause: quiet, resume: quiet, seek: quiet, cycleBegunAt: () => 0 };
+  const consumer = { pause: quiet, resume: quiet, seek: quiet };
   const ends = new LogEnds(admin, prefix, 250, quiet);
   return new KafkaShardLog(shard, consumer, commitsOfRival(parts), ends, ENCODER, {
     identity: { cluster: "", prefix, shards, topics: {} },

@@ -59,6 +59,58 @@ async function epochs(): Promise<(string | null)[]> {
   return Promise.all(shards.map((marks) => scene.redis.client.hget(marks, "epoch")));
 }
 
+/** One transaction with a record for each shard that nobody can read. */
+async function transact(name: string, end: "commit" | "abort"): Promise<void> {
+  const transactionalId = `e2e-${randomUUID()}`;
+  const client = kafkaClient(scene.application.servers, LOGGER);
+  const producer = client.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  const messages = Array.from({ length: SHARDS }, (_, partition) => ({ partition, key: null, value: "x" }));
+  await transaction.send({ topic: topicOf(name), messages });
+  await transaction[end]();
+  await producer.disconnect();
+}
+
+/** Lag as tools see it: how far the group's offsets are from the end of a topic. */
+async function lagOf(name: string): Promise<number> {
+  const ends = await scene.admin.fetchTopicOffsets(topicOf(name));
+  const groupId = scene.application.servers.applicationId;
+  const [found] = await scene.admin.fetchOffsets({ groupId, topics: [topicOf(name)] });
+  return ends
+    .map(({ partition, high }) => {
+      const held = found?.partitions.find((each) => each.partition === partition);
+      return Number(high) - Math.max(0, Number(held?.offset ?? 0));
+    })
+    .reduce((sum, lag) => sum + lag, 0);
+}
+
+describe("a topic whose transactions' markers are all that came after what was folded", () => {
+  test("may be deleted by retention to the last marker: nothing is lost, nothing is refused (A4)", async () => {
+    const { child } = await started();
+    await transact("orders", "commit");
+    await transact("surveys", "abort");
+    await until("lag 0", 20_000, async () => (await lagOf("orders")) + (await lagOf("surveys")) === 0, child);
+    await stop(child);
+    await trim("orders");
+    await trim("surveys");
+    await stop((await scene.start()).child);
+  });
+
+  test("also while it runs and its shards change hands", async () => {
+    const { child } = await started();
+    await transact("inquiries", "abort");
+    await until("lag 0", 20_000, async () => (await lagOf("inquiries")) === 0, child);
+    await trim("inquiries");
+    // The group shares out anew: every shard is read on from where it stands.
+    const other = await scene.start();
+    await scene.phase();
+    await stop(other.child);
+    await stop(child);
+    await scene.expectComplete();
+  });
+});
+
 describe("records are gone that are still needed", () => {
   test("at the start: refused with the offset and what the log holds; the receipts stay", async () => {
     await stop((await started()).child);

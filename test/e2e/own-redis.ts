@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
-import { freePort } from "../../src/app/stack/processes.ts";
+import { freePort } from "../../src/app/stack/ports.ts";
 import { endWithTests } from "../child.ts";
 import { shardKeys } from "../../src/adapters/redis/keys.ts";
 

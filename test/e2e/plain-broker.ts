@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
-import { accepts, freePort, startChild, stopChild, waitUntilReady } from "../../src/app/stack/processes.ts";
+import { accepts, freePort } from "../../src/app/stack/ports.ts";
+import { startChild, stopChild, waitUntilReady } from "../../src/app/stack/processes.ts";
 
 /** A broker whose transactions can't work: their coordinator's topic asks for more replicas than there are brokers. */
 export interface PlainBroker {

@@ -1,10 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, expect, inject, test } from "vitest";
+import { afterAll, expect, inject, onTestFinished, test } from "vitest";
 import { createRegistry } from "../../src/adapters/avro/registry.ts";
 import { schemaText } from "../../src/adapters/avro/schemas.ts";
+import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
+import { PARTS, stackDown, startPart } from "../../src/app/stack/stack.ts";
 import { run } from "../child.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "clientela-stack-"));
@@ -57,3 +61,25 @@ test("stack up finds what runs, starts what has died on its port and its data; d
   expect((await stack("status")).stdout).toBe("kafka\tstopped\nregistry\tstopped\nredis\tstopped\n");
   expect(await withRedis(inject("endpoints").REDIS_URL, (redis) => redis.ping())).toBe("PONG");
 });
+
+test.each(PARTS)(
+  "%s whose port a connection of somebody else's has taken comes up on another (A9)",
+  async (part) => {
+    const listening = createServer().listen(0, "127.0.0.1");
+    await once(listening, "listening");
+    const client = connect((listening.address() as AddressInfo).port, "127.0.0.1");
+    await once(client, "connect");
+    const home = mkdtempSync(join(tmpdir(), "clientela-stack-port-"));
+    onTestFinished(async () => {
+      client.destroy();
+      listening.close();
+      await stackDown(home);
+      rmSync(home, { recursive: true, force: true });
+    });
+    // As it was left by a stop: nobody answers there, so it looks free.
+    const last = { name: part, pid: 2 ** 22, startedAt: "1", port: client.localPort };
+    writeFileSync(join(home, `${part}.pid.json`), JSON.stringify(last));
+    const child = await startPart(home, part, await bringArtifacts(() => undefined));
+    expect(child.port).not.toBe(client.localPort);
+  },
+);

@@ -250,6 +250,20 @@ describe("redrive as they were (A6)", () => {
     expect(await ends()).toEqual(before);
   });
 
+  test("a mark is of one topic: what is refused in the same place of one that was made anew is not hidden by it", async () => {
+    await refuse(1, { headers: { clientela_error_topic_id: "first" } });
+    expect((await command("redrive")).stderr).toBe("1 sent, 0 left, 0 failed, 0 sent back before\n");
+    const [letter] = await rig.records("segment-dead-letters");
+    const { key, value } = letter!;
+    const anew = { ...letter!.headers, clientela_error_topic_id: "second" };
+    await rig.send("segment-dead-letters", [{ key, value, headers: anew, partition: 0 }]);
+    const pending = jsonLines((await command("list", "--pending", "--json")).stdout);
+    expect(pending).toHaveLength(1);
+    expect((await command("redrive")).stderr).toBe("1 sent, 0 left, 0 failed, 1 sent back before\n");
+    expect((await command("redrive")).stderr).toBe("0 sent, 0 left, 0 failed, 2 sent back before\n");
+    expect([...(await timesSent()).values()]).toEqual([2]);
+  });
+
   test("a letter published twice goes back once", async () => {
     await refuse(1);
     const [letter] = await rig.records("segment-dead-letters");

@@ -53,6 +53,18 @@ describe("stop", () => {
     expect(world.changes).toEqual([]);
   });
 
+  test("nobody waits for it to settle any more, whoever asks and when", async () => {
+    const world = new World();
+    const owner = world.own();
+    let settled = 0;
+    const before = owner.shard.settled().then(() => settled++);
+    expect(await ended(world, owner)).toBeNull();
+    const after = owner.shard.settled().then(() => settled++);
+    await world.breathe();
+    expect(settled).toBe(2);
+    await Promise.all([before, after]);
+  });
+
   test("while it waits in back-off", async () => {
     const world = new World({ options: { backoffMs: [1_000_000, 1_000_000] } });
     const owner = world.own({ adversary: (call) => (call === "acquire" ? "fail" : null) });

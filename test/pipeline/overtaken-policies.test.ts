@@ -56,7 +56,9 @@ async function dieAt(world: World, policy: Policy, customerId: string): Promise<
   await world.until(() => owner.life.isDead);
 }
 
-/** First under `SECOND` up to d, then under `THIRD` up to b. */
+/**
+ * First under `SECOND` up to d, then under `THIRD` up to b. One more is too many for a receipt: before it begins, `THIRD` passes d.
+ */
 async function overtaken(world?: World): Promise<World> {
   world ??= await lived();
   await dieAt(world, SECOND, "d");
@@ -113,8 +115,10 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
       await world.stop();
       const expected = VALUE.get(next.hash);
       expect(inForce(world)).toEqual(Object.fromEntries(CUSTOMERS.map((id) => [id, expected])));
-      const moved = CUSTOMERS.filter((id) => stood[id] !== expected);
-      expect(world.changes.slice(before).map(({ customerId }) => customerId)).toEqual(moved);
+      const passed = next === THIRD ? [] : ["c", "d"];
+      const moved = CUSTOMERS.filter((id) => (passed.includes(id) ? "B" : stood[id]) !== expected);
+      const told = world.changes.slice(before).map(({ customerId }) => customerId);
+      expect(told).toEqual([...passed, ...moved]);
       for (const id of CUSTOMERS)
         expect((await world.state(id))?.published?.classification.value).toBe(expected);
       expect(await world.marks()).toMatchObject({ policy: next.hash, migrating: null });
@@ -134,7 +138,7 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
     });
     await world.settle(start(world, POLICY, { store: watched }));
     await world.stop();
-    expect(writes).toEqual([["a"], ["b"], ["c"], ["d"]]);
+    expect(writes).toEqual([["c"], ["d"], ["a"], ["b"], ["c"], ["d"]]);
   });
 
   test("a state that lacks facts of before the changes of policy gets them under the policy of that time", async () => {
@@ -183,11 +187,13 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
         await world.settle(start(world, SECOND));
         await world.stop();
       },
+      16,
     ],
-    ["interrupted", (world: World) => dieAt(world, SECOND, "d")],
+    // The first policy comes back to c and d, too, before the second begins again.
+    ["interrupted", (world: World) => dieAt(world, SECOND, "d"), 20],
   ] as const)(
     "%s, then being taken back, of which the store forgets both: again, it brings no id of the first time",
-    async (_, begin) => {
+    async (_, begin, changes) => {
       const world = await lived();
       const { writes } = world.store;
       await begin(world);
@@ -197,7 +203,7 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
       await world.stop();
       expect(new Set(Object.values(inForce(world)))).toEqual(new Set(["A"]));
       const ids = world.changes.map(({ change }) => change?.changeId);
-      expect(ids).toHaveLength(2 * CUSTOMERS.length + 4);
+      expect(ids).toHaveLength(changes);
       expect(new Set(ids).size).toBe(ids.length);
     },
   );
@@ -206,10 +212,9 @@ describe("a change of policy that overtakes one that was interrupted (S7.3)", ()
     const world = await lived();
     await dieAt(world, SECOND, "e");
     await dieAt(world, THIRD, "d");
-    await dieAt(world, POLICY, "b");
     expect(depth(lastReceipt(world).migrating)).toBe(MOST_MIGRATIONS);
-    await dieAt(world, SECOND, "a");
-    expect(inForce(world)).toEqual({ a: "A", b: "C", c: "C", d: "C", e: "A", f: "C" });
+    await dieAt(world, POLICY, "a");
+    expect(inForce(world)).toEqual({ a: "C", b: "B", c: "B", d: "B", e: "B", f: "C" });
     await world.settle(start(world, SECOND));
     await world.stop();
     expect(new Set(Object.values(inForce(world)))).toEqual(new Set(["A"]));

@@ -1,10 +1,12 @@
-import { ClientelaError, RetriableError } from "../../pipeline/errors.ts";
+import { ClientelaError, RefusedError, RetriableError } from "../../pipeline/errors.ts";
+import { METADATA_BYTES } from "./metadata-json.ts";
 
 /** Protocol error codes that mean a successor has taken over: INVALID_PRODUCER_EPOCH (47) and PRODUCER_FENCED (90). */
 const FENCED = new Set([47, 90]);
 /** The markers of the transaction before are still being written (A10): a short wait helps. */
 const CONCURRENT_TRANSACTIONS = 51;
 const INCONSISTENT_GROUP_PROTOCOL = 23;
+const OFFSET_METADATA_TOO_LARGE = 12;
 
 function codeOf(error: unknown): number | null {
   for (
@@ -31,13 +33,21 @@ function typeOf(error: unknown): string | null {
   return error !== null && typeof error === "object" && "type" in error ? String(error.type) : null;
 }
 
-/** What kafkajs threw, as an error of the port: all of them may pass, what was under way is unknown. */
+/** What kafkajs threw, as an error of the port: all but one may pass, what was under way is unknown. */
 export function kafkaFailure(what: string, error: unknown): ClientelaError {
   if (error instanceof ClientelaError) return error;
   const why = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
   if (code !== null && FENCED.has(code)) {
     return new RetriableError("FENCED", `${what}: another owner has taken over (${why})`, error);
+  }
+  if (code === OFFSET_METADATA_TOO_LARGE) {
+    return new RefusedError(
+      "RECEIPT_TOO_LARGE",
+      `${what}: the brokers take less with a committed offset than a receipt may need. ` +
+        `Set offset.metadata.max.bytes of the brokers to ${METADATA_BYTES}, which is Kafka's default, or more`,
+      error,
+    );
   }
   return new RetriableError("KAFKA_TROUBLE", `${what}: ${why}`, error);
 }

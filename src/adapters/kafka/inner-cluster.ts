@@ -18,7 +18,7 @@ export interface InnerBroker {
     maxBytes: number;
     isolationLevel: number;
     topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
-  }): Promise<{ responses: { partitions: { messages: FetchedMessage[] }[] }[] }>;
+  }): Promise<{ responses: { partitions: FetchedPartition[] }[] }>;
   metadata(topics: readonly string[]): Promise<{
     clusterId: string | null;
     topicMetadata: { topicErrorCode: number; topic: string; partitionMetadata: unknown[] }[];
@@ -41,6 +41,12 @@ export interface InnerBroker {
   };
 }
 
+interface FetchedPartition {
+  readonly messages: FetchedMessage[];
+  /** Missing from brokers without transactions (before 0.11). */
+  readonly lastStableOffset?: string;
+}
+
 export interface FetchedMessage {
   readonly offset: string;
   readonly key: Buffer | null;
@@ -49,6 +55,7 @@ export interface FetchedMessage {
 
 const CREATE_CLUSTER = "private:Kafka:createCluster";
 export const READ_UNCOMMITTED = 0;
+export const READ_COMMITTED = 1;
 
 /**
  * A cluster of one's own, to be connected and disconnected by whoever asked: kafkajs fetches only for groups, and asks only for what

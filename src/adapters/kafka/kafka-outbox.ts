@@ -6,6 +6,7 @@ import type { DebugLogger } from "./client.ts";
 import { kafkaFailure, within } from "./failures.ts";
 import type { Checkpoint, OutboxEntry } from "./outbox-history.ts";
 import { outboxEntry, outboxMessage } from "./outbox-records.ts";
+import { metadataText, parseMetadata } from "./metadata-json.ts";
 import type { OutboxConnection, OutboxPort } from "./outbox.ts";
 import {
   committedOf,
@@ -48,8 +49,6 @@ const ANSWER_MS = 30_000;
 const FAREWELL_MS = 1_000;
 /** Offsets are for lag tools and a shorter recovery: nobody waits long for them. */
 const FLUSH_MS = 2_000;
-/** What a broker takes as metadata of an offset unless configured (`offset.metadata.max.bytes`). */
-const METADATA_BYTES = 4_096;
 
 /** The application's own outbox; its name is told by the application id, because no two may share one. */
 export function outboxTopic(prefix: string, applicationId: string): string {
@@ -100,7 +99,7 @@ export class KafkaOutbox implements OutboxPort {
   async checkpoint(): Promise<Checkpoint | null> {
     const held = await this.#consumer.outboxCommitted(this.#options.shard);
     if (held === null || held.offset < 0 || held.metadata === null || held.metadata === "") return null;
-    const { owner, committed } = JSON.parse(held.metadata) as Omit<Checkpoint, "next">;
+    const { owner, committed } = parseMetadata(held.metadata) as Omit<Checkpoint, "next">;
     return { next: held.offset, owner, committed };
   }
 
@@ -149,9 +148,7 @@ export class KafkaOutbox implements OutboxPort {
       offset: String(committed.offsets[topic] ?? 0),
       metadata: topic === RECEIPT_TOPIC ? receiptTextOfOutbox(committed) : null,
     }));
-    const metadata = JSON.stringify({ owner, committed });
-    // A clock may name a very long id. Then the next fence reads on from an older place.
-    if (Buffer.byteLength(metadata) > METADATA_BYTES) return offsets;
+    const metadata = metadataText({ owner, committed });
     return [...offsets, { topic: this.#topic, partition, offset: String(next), metadata }];
   }
 }

@@ -20,10 +20,14 @@ export interface Ends {
  */
 export function refuseOutOfRange(place: string, offset: number, ends: Ends | null): void {
   if (ends === null || (offset >= ends.low && offset <= ends.high)) return;
+  const found =
+    offset > ends.high
+      ? "its last records are gone, or the topic was made anew"
+      : "records were deleted, or commit markers of transactions that this application had not come to yet: which, the log no longer tells";
   throw new RefusedError(
     "OFFSET_OUT_OF_RANGE",
-    `${place} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ` +
-      "records were deleted, or the topic was made anew. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
+    `${place} must be read from offset ${offset}, but holds ${ends.low} to ${ends.high}: ${found}. ` +
+      "Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
   );
 }
 

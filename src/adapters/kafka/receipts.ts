@@ -1,6 +1,7 @@
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
 import type { Committed, Offsets, Receipt } from "../../pipeline/ports.ts";
+import { metadataText, parseMetadata } from "./metadata-json.ts";
 
 /** The receipt travels as metadata of this topic's offset (A4). */
 export const RECEIPT_TOPIC = FACT_TOPICS[0];
@@ -14,12 +15,12 @@ export interface CommittedOffset {
 
 /** As it is committed: with the offsets it was committed with, so that those of one topic can't be set by a tool unnoticed. */
 export function receiptText(receipt: Receipt, offsets: Offsets): string {
-  return JSON.stringify({ ...receipt, offsets });
+  return metadataText({ ...receipt, offsets });
 }
 
 /** The same in an offset that is for lag tools: the outbox holds what counts. */
 export function receiptTextOfOutbox({ offsets, receipt }: Committed): string {
-  return JSON.stringify({ ...receipt, offsets, delivery: OF_OUTBOX });
+  return metadataText({ ...receipt, offsets, delivery: OF_OUTBOX });
 }
 
 const OF_OUTBOX = "at-least-once";
@@ -33,7 +34,7 @@ export function isOfOutbox(committed: readonly CommittedOffset[]): boolean {
 /** null: none, or the metadata of another program. */
 export function readReceipt(metadata: string | null): (Receipt & { readonly offsets?: Offsets }) | null {
   try {
-    const parsed = JSON.parse(metadata ?? "null") as (Receipt & { readonly offsets?: Offsets }) | null;
+    const parsed = parseMetadata(metadata ?? "null") as (Receipt & { readonly offsets?: Offsets }) | null;
     return typeof parsed?.seq === "number" ? parsed : null;
   } catch {
     return null;

@@ -109,6 +109,8 @@ class FetchedRecord implements Omit<KafkaMessage, "offset" | "attributes" | "siz
 }
 
 const EMPTY = Buffer.alloc(0);
+/** The rest of a record with neither key, value nor headers. */
+const NOTHING = Buffer.from([0, 0, 1, 1, 0]);
 
 /** Reads numbers, and bytes with their length before them, one after the other. */
 class Varints {
@@ -150,7 +152,7 @@ class Varints {
 
 /**
  * Reads a batch of message format 2 (https://kafka.apache.org/documentation/#recordbatch) as kafkajs 2.2.4 does, but for the
- * records, which are left where they are.
+ * records, which are left where they are, and for batches without any.
  * @param path of the module this one replaces: its neighbours know the compression codecs and the error for a batch cut short
  */
 export function recordBatchDecoder(path: string): (response: ResponseDecoder) => Promise<RecordBatch> {
@@ -194,12 +196,18 @@ export function recordBatchDecoder(path: string): (response: ResponseDecoder) =>
       magicByte,
     };
     const count = batch.readInt32();
-    if (count <= 0) return { ...context, records: [] };
+    // What compaction leaves of a batch may be its place. kafkajs would take it for the end of the log and ask for it for ever, so
+    // it is told of a control record there, which it passes.
+    if (count <= 0) return { ...context, records: [emptied(context, Number(firstOffset) + lastOffsetDelta)] };
     const codec = lookupCodecByAttributes(attributes);
     const body = batch.readAll();
     const bytes = codec === null ? body : await codec.decompress(body);
     return { ...context, records: recordsIn(bytes, count, context) };
   };
+}
+
+function emptied(context: BatchContext, offset: number): FetchedRecord {
+  return new FetchedRecord({ ...context, isControlBatch: true }, offset, NOTHING, 0);
 }
 
 function recordsIn(bytes: Buffer, count: number, context: BatchContext): FetchedRecord[] {

@@ -33,8 +33,17 @@ export interface ShardConsumer {
   pause(topic: FactTopic, shard: number): void;
   resume(topic: FactTopic, shard: number): void;
   seek(topic: FactTopic, shard: number, offset: number): void;
-  /** Begin of the last fetch cycle that has been delivered whole; ms since the epoch. */
-  cycleBegunAt(): number;
+}
+
+/** What one fetch brought of a partition. */
+export interface Fetched {
+  /** The offset it asked for. */
+  readonly from: number;
+  /** The offset after all that it brought, control and aborted records included. */
+  readonly next: number;
+  readonly messages: readonly KafkaMessage[];
+  /** The broker stamped the records when it appended them. */
+  readonly isAppendTime: boolean;
 }
 
 export interface ShardLogOptions {
@@ -91,7 +100,7 @@ export class KafkaShardLog implements ShardLog {
       this.#refuseOutOfRange(topic, offset);
       const buffer = this.#buffer(topic);
       buffer.records = [];
-      buffer.position = offset;
+      buffer.moveTo(offset);
     }
     this.#isReading = true;
     this.restart();
@@ -119,26 +128,36 @@ export class KafkaShardLog implements ShardLog {
     if (!this.#isReading) return;
     for (const [topic, buffer] of this.#buffers) {
       this.#consumer.seek(topic, this.shard, buffer.position);
-      buffer.disturbedAt = Date.now();
       if (buffer.records.length < this.#options.maxBufferedRecords) this.#resume(topic, buffer);
     }
   }
 
-  /** What the fetch brought; `next`: the offset after it, control records included. */
-  deliver(topic: FactTopic, messages: readonly KafkaMessage[], next: number, isAppendTime: boolean): void {
+  deliver(topic: FactTopic, { from, next, messages, isAppendTime }: Fetched): void {
     if (!this.#isReading) return;
     const buffer = this.#buffer(topic);
+    if (from > buffer.position) {
+      // It was asked for before a seek: what lies between has not been read.
+      this.#consumer.seek(topic, this.shard, buffer.position);
+      return;
+    }
     for (const message of messages) {
       const offset = Number(message.offset);
       if (offset >= buffer.position)
         buffer.records.push(new KafkaRecord(topic, this.shard, offset, message, isAppendTime));
     }
-    buffer.position = Math.max(buffer.position, next);
-    buffer.disturbedAt = Date.now();
+    if (next > buffer.position) buffer.moveTo(next);
     if (buffer.records.length >= this.#options.maxBufferedRecords) {
       buffer.isPaused = true;
       this.#consumer.pause(topic, this.shard);
     }
+    this.wake();
+  }
+
+  /** There is nothing to be delivered in [from, next): control records, aborted ones, or none. */
+  pass(topic: FactTopic, from: number, next: number): void {
+    const buffer = this.#buffer(topic);
+    if (!this.#isReading || from > buffer.position || next <= buffer.position) return;
+    buffer.moveTo(next);
     this.wake();
   }
 
@@ -150,7 +169,6 @@ export class KafkaShardLog implements ShardLog {
     const buffer = this.#buffer(topic);
     buffer.take(count);
     if (buffer.isPaused && this.#isReading && buffer.records.length * 2 < this.#options.maxBufferedRecords) {
-      buffer.disturbedAt = Date.now();
       this.#resume(topic, buffer);
     }
   }
@@ -163,10 +181,17 @@ export class KafkaShardLog implements ShardLog {
     const buffer = this.#buffer(topic);
     const ends = this.#ends.of(topic, this.shard);
     if (!this.#isReading || buffer.isPaused || buffer.records.length > 0) return false;
-    if (ends === null || ends.askedAt <= since) return false;
-    if (buffer.position >= ends.high) return true;
-    // The tail may be control records or aborted data, which are never delivered: a whole fetch cycle without anything says so (A10).
-    return this.#consumer.cycleBegunAt() > Math.max(ends.askedAt, buffer.disturbedAt);
+    return ends !== null && ends.askedAt > since && buffer.position >= ends.high;
+  }
+
+  /** Topics that end behind their position, and of which nothing has come for `ms`, with that position. */
+  overdue(ms: number): readonly (readonly [topic: FactTopic, position: number])[] {
+    if (!this.#isReading) return [];
+    return [...this.#buffers].flatMap(([topic, { records, position, movedAt, isPaused }]) => {
+      const ends = this.#ends.of(topic, this.shard);
+      const isAwaited = !isPaused && records.length === 0 && ends !== null && position < ends.high;
+      return isAwaited && Date.now() - movedAt >= ms ? [[topic, position] as const] : [];
+    });
   }
 
   changed(signal: AbortSignal): Promise<void> {
@@ -258,6 +283,8 @@ export class KafkaShardLog implements ShardLog {
     headers["clientela_error_topic"] = this.identity.prefix + record.topic;
     headers["clientela_error_partition"] = String(record.partition);
     headers["clientela_error_offset"] = String(record.offset);
+    const topicId = this.identity.topics[record.topic];
+    if (topicId !== undefined) headers["clientela_error_topic_id"] = topicId;
     headers["clientela_error_reason"] = reason;
     headers["clientela_error_message"] = message;
     return {

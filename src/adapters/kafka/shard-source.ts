@@ -8,17 +8,21 @@ import type { Delivery } from "./commit-strategy.ts";
 import { commitStrategies, otherDelivery, type CommitStrategies } from "./commit-strategies.ts";
 import { isInconsistentProtocol, kafkaFailure, within } from "./failures.ts";
 import { checkGroup } from "./group-check.ts";
+import { groupConsumer } from "./group-consumer.ts";
 import { GroupOffsets } from "./group-offsets.ts";
 import { checkKeys } from "./key-check.ts";
 import { KeyWatch } from "./key-watch.ts";
 import { LogEnds } from "./log-ends.ts";
 import { identityOf, LogWatch } from "./log-watch.ts";
 import { patchOutOfRange } from "./out-of-range-patch.ts";
+import { patchPassedOffsets } from "./passed-offsets-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
 import type { CommittedOffset } from "./receipts.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
+import { TailReader } from "./tail-reader.ts";
+import { TailWatch } from "./tail-watch.ts";
 import { TopicFactsReader } from "./topic-facts.ts";
 import { checkOutbox, checkRecordSizes, checkTopics } from "./topics.ts";
 
@@ -49,21 +53,9 @@ export const DEFAULT_SOURCE = {
   sessionTimeoutMs: 10_000,
 };
 
-/**
- * A member learns with its next heartbeat that the group is to share out anew, and all wait for the last one: this, and not the
- * session time-out, is what a hand-over waits for. One costs a broker about as much as an empty fetch, of which there are ten a second.
- */
-const HEARTBEAT_MS = 250;
 /** A stop waits so long for what kafkajs does with the group, such as a join that is under way. */
 const LEAVE_MS = 3_000;
 
-/** How long a fetch waits for data; also the length of an idle fetch cycle. */
-const FETCH_WAIT_MS = 100;
-/**
- * What one fetch brings of a partition at most (a larger record comes alone). Records that wait to be folded outlive the young
- * generation, and a MiB of small ones costs more in garbage collection than further fetches do.
- */
-const FETCH_BYTES = 262_144;
 const ENDS_INTERVAL_MS = 250;
 /** How often the topics are asked whether they are still the same. */
 const TOPICS_INTERVAL_MS = 2_000;
@@ -81,6 +73,7 @@ export class KafkaShardSource implements ShardSource {
   readonly #admin: Admin;
   readonly #consumer: Consumer;
   readonly #ends: LogEnds;
+  readonly #tails: TailWatch;
   readonly #commits: CommitStrategies;
   readonly #warned = new Set<FactTopic>();
   /** A join that kafkajs makes from scratch. */
@@ -91,14 +84,13 @@ export class KafkaShardSource implements ShardSource {
   #identity: LogIdentity | null = null;
   #keys: KeyWatch | null = null;
   #failed: (error: Error) => void = () => undefined;
-  #cycleStartedAt = 0;
-  #cycleBegunAt = 0;
   #isStopping = false;
 
   constructor(kafka: Kafka, options: ShardSourceOptions) {
     this.#kafka = kafka;
     this.#options = options;
     patchOutOfRange();
+    patchPassedOffsets();
     this.#facts = new TopicFactsReader(kafka, options.prefix);
     this.#watch = new LogWatch(
       () => this.#facts.read(),
@@ -107,31 +99,20 @@ export class KafkaShardSource implements ShardSource {
     );
     this.#topics = new Map(FACT_TOPICS.map((topic) => [options.prefix + topic, topic]));
     this.#admin = kafka.admin();
-    this.#ends = new LogEnds(this.#admin, options.prefix, ENDS_INTERVAL_MS, () => this.#wakeAll());
-    this.#consumer = kafka.consumer({
+    this.#ends = new LogEnds(this.#admin, options.prefix, ENDS_INTERVAL_MS, () => this.#onEnds());
+    this.#tails = new TailWatch(new TailReader(kafka), options.prefix);
+    this.#consumer = groupConsumer(kafka, {
       groupId: options.applicationId,
-      partitionAssigners: [
-        createStickyAssigner({
-          held: () => [...this.#logs.keys()],
-          delivery: options.delivery,
-          ...(options.policy === undefined ? {} : { policy: options.policy }),
-          onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
-          onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
-        }),
-      ],
-      readUncommitted: false,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytesPerPartition: FETCH_BYTES,
-      sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(options.sessionTimeoutMs / 4)),
-      rebalanceTimeout: 30_000,
-      // kafkajs would wait up to 30 s between tries: so much longer than the brokers the shards would be away.
-      retry: {
-        retries: 8,
-        initialRetryTime: 50,
-        maxRetryTime: 2_000,
-        restartOnFailure: () => Promise.resolve(!this.#isStopping),
-      },
+      sessionTimeoutMs: options.sessionTimeoutMs,
+      assigner: createStickyAssigner({
+        held: () => [...this.#logs.keys()],
+        delivery: options.delivery,
+        ...(options.policy === undefined ? {} : { policy: options.policy }),
+        onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
+        onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
+        onPassed: (topic, partition, from, next) => this.#onPassed(topic, partition, from, next),
+      }),
+      isWanted: () => !this.#isStopping,
     });
     this.#commits = commitStrategies(options.delivery, {
       kafka,
@@ -196,6 +177,7 @@ export class KafkaShardSource implements ShardSource {
       within(LEAVE_MS, "leaving the group", leaving),
       within(LEAVE_MS, "leaving", this.#admin.disconnect()),
       this.#facts.close(),
+      this.#tails.close(),
     ]);
     if (left.status === "rejected")
       this.#options.logger.warn(
@@ -205,19 +187,13 @@ export class KafkaShardSource implements ShardSource {
   }
 
   #listen(handler: Handler): void {
-    const { GROUP_JOIN, FETCH_START, CRASH } = this.#consumer.events;
+    const { GROUP_JOIN, CRASH } = this.#consumer.events;
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
       this.#join.end();
       const { memberId: member, duration: joinMs } = payload;
       const shards = [...new Set(Object.values(payload.memberAssignment).flat())].sort((a, b) => a - b);
       this.#options.logger.info({ member, shards, joinMs }, "shards assigned");
       this.#onJoin(handler, shards);
-    });
-    this.#consumer.on(FETCH_START, () => {
-      // A fetch begins when all that the one before brought has been delivered: that cycle is whole.
-      this.#cycleBegunAt = this.#cycleStartedAt;
-      this.#cycleStartedAt = Date.now();
-      this.#wakeAll();
     });
     this.#consumer.on(CRASH, ({ payload }) => {
       if (payload.restart) this.#join.begin();
@@ -283,7 +259,6 @@ export class KafkaShardSource implements ShardSource {
         this.#steer(() => consumer.resume([{ topic: prefix + topic, partitions: [shard] }])),
       seek: (topic, shard, offset) =>
         this.#steer(() => consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) })),
-      cycleBegunAt: () => this.#cycleBegunAt,
     };
   }
 
@@ -328,9 +303,18 @@ export class KafkaShardSource implements ShardSource {
           return;
         }
       }
-      log.deliver(topic, batch.messages, Number(batch.lastOffset()) + 1, isAppendTime);
+      // Nor is this: where the fetch began, which may be before the first record that there is.
+      const { fetchedOffset } = batch as { fetchedOffset?: string };
+      const from = Number(fetchedOffset ?? batch.firstOffset());
+      const next = Number(batch.lastOffset()) + 1;
+      log.deliver(topic, { from, next, messages: batch.messages, isAppendTime });
     }
     await payload.heartbeat();
+  }
+
+  #onPassed(topic: string, shard: number, from: number, next: number): void {
+    const name = this.#topics.get(topic);
+    if (name !== undefined) this.#logs.get(shard)?.pass(name, from, next);
   }
 
   /** A broker says that it does not hold what a shard must read next: nobody reads on before that is clear. */
@@ -370,7 +354,8 @@ export class KafkaShardSource implements ShardSource {
     );
   }
 
-  #wakeAll(): void {
+  #onEnds(): void {
     for (const log of this.#logs.values()) log.wake();
+    void this.#tails.look(this.#logs.values());
   }
 }

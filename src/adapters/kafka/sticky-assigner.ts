@@ -2,6 +2,7 @@ import type { PartitionAssigner } from "kafkajs";
 import { assignShards } from "./assignor.ts";
 import type { Delivery } from "./commit-strategy.ts";
 import type { OutOfRangeListener } from "./out-of-range-patch.ts";
+import type { PassedListener } from "./passed-offsets-patch.ts";
 import kafkajs from "./kafkajs.ts";
 
 /** Members that deliver otherwise must not share a group: brokers refuse a member whose protocol has another name. */
@@ -12,7 +13,7 @@ const NAMES: Readonly<Record<Delivery, string>> = {
 const VERSION = 1;
 
 /** What the protocol asks of this process, and tells it. */
-export interface AssignedMember extends Partial<OutOfRangeListener> {
+export interface AssignedMember extends Partial<OutOfRangeListener & PassedListener> {
   /** The shards this process holds when it joins. */
   held(): readonly number[];
   /** Default: exactly-once. */
@@ -34,6 +35,8 @@ export function createStickyAssigner(member: AssignedMember): PartitionAssigner 
     name,
     version: VERSION,
     onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
+    onPassed: (topic: string, partition: number, from: number, next: number) =>
+      member.onPassed?.(topic, partition, from, next),
     assign({ members, topics }) {
       const joined = members.map(({ memberId, memberMetadata }) => {
         const decoded = AssignerProtocol.MemberMetadata.decode(memberMetadata);

@@ -5,9 +5,15 @@ export class TopicBuffer {
   records: SourceRecord[] = [];
   /** Next offset the log would deliver. */
   position = 0;
-  /** When the reading last (re)started, or something was delivered: a fetch cycle that began earlier proves nothing. */
-  disturbedAt = Infinity;
+  /** When the position last changed; ms since the epoch. */
+  movedAt = Infinity;
   isPaused = true;
+
+  /** Sets the position, in whichever direction. */
+  moveTo(position: number): void {
+    this.position = position;
+    this.movedAt = Date.now();
+  }
 
   take(count: number): void {
     this.records = count >= this.records.length ? [] : this.records.slice(count);

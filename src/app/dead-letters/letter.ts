@@ -11,8 +11,13 @@ export interface LetterSource {
 
 /** A record that was refused: as it came, and where it came from and why it was refused (A6). */
 export interface DeadLetterRecord {
-  /** `topic-partition@offset` of its source: a record is refused once, however often that is published. */
+  /** `topic-partition@offset` of its source: for people. */
   readonly id: string;
+  /**
+   * What tells it from every other, however often it was published: a record is refused once. A topic that is made anew counts its
+   * offsets from 0 again, so the topic's own id belongs to it; letters of before that was said, and brokers older than 2.8, have none.
+   */
+  readonly identity: string;
   readonly reason: string;
   readonly message: string;
   readonly source: LetterSource;
@@ -54,8 +59,11 @@ export function deadLetterOf(message: KafkaMessage, prefix: string): DeadLetterR
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     if (!name.startsWith(ERROR_PREFIX)) headers[name] = value;
   }
+  const id = `${source.topic}-${source.partition}@${source.offset}`;
+  const topicId = error("topic_id");
   return {
-    id: `${source.topic}-${source.partition}@${source.offset}`,
+    id,
+    identity: topicId === "" ? id : `${id} ${topicId}`,
     reason: error("reason"),
     message: error("message"),
     source,

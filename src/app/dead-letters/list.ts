@@ -45,7 +45,7 @@ export async function* listDeadLetters(options: ListOptions): AsyncGenerator<Lis
   const read = createUntypedReader(registryOf(servers));
   let listed = 0;
   for await (const letter of readLetters(options)) {
-    const redrivenAt = marks.get(letter.id) ?? null;
+    const redrivenAt = redrivenAtOf(letter, marks);
     if (options.pendingOnly && redrivenAt !== null) continue;
     if (listed++ >= options.limit) return;
     const { reason, message, source, refusedAt } = letter;
@@ -73,13 +73,13 @@ export async function* readLetters(
   const all = { servers, signal, logger, fromBeginning: true, untilEnd: true };
   for await (const message of readTopic("segment-dead-letters", all)) {
     const letter = deadLetterOf(message, servers.topicPrefix);
-    if (!isSelected(letter, selection) || seen.has(letter.id)) continue;
-    seen.add(letter.id);
+    if (!isSelected(letter, selection) || seen.has(letter.identity)) continue;
+    seen.add(letter.identity);
     yield letter;
   }
 }
 
-/** When each dead letter that was sent back was so, by its id. */
+/** When each dead letter that was sent back was so, by its identity. */
 export async function readMarks(
   options: Pick<ListOptions, "servers" | "signal" | "logger">,
 ): Promise<Map<string, string>> {
@@ -94,6 +94,17 @@ export async function readMarks(
     marks.set(key.toString("utf8"), at);
   }
   return marks;
+}
+
+/**
+ * When a letter was sent back; null: it was not. Marks of before letters had a topic's id name only the place: they are of what was
+ * refused before they were made, and not of what stands in that place since.
+ */
+export function redrivenAtOf(letter: DeadLetterRecord, marks: ReadonlyMap<string, string>): string | null {
+  const at = marks.get(letter.identity);
+  if (at !== undefined) return at;
+  const ofPlace = marks.get(letter.id);
+  return ofPlace !== undefined && Date.parse(ofPlace) >= letter.refusedAt ? ofPlace : null;
 }
 
 /** Installations that were set up before there was redrive have none. */

@@ -9,7 +9,7 @@ import { partitionOf } from "../../shared/murmur2.ts";
 import { withAdmin } from "../admin.ts";
 import { kafkaClient, registryOf } from "../compose-kafka.ts";
 import type { DeadLetterRecord } from "./letter.ts";
-import { readLetters, readMarks, type ListOptions } from "./list.ts";
+import { readLetters, readMarks, redrivenAtOf, type ListOptions } from "./list.ts";
 import { repaired, unchanged, type Repair, type Repaired, type RepairOutcome } from "./repair.ts";
 
 export interface RedriveOptions extends Omit<ListOptions, "pendingOnly"> {
@@ -69,7 +69,7 @@ export async function redrive(options: RedriveOptions): Promise<RedriveCounts> {
     let selected = 0;
     for await (const letter of readLetters(options)) {
       missing.delete(letter.id);
-      if (marks.has(letter.id)) {
+      if (redrivenAtOf(letter, marks) !== null) {
         counts.before++;
         continue;
       }
@@ -122,7 +122,7 @@ class Parcel {
       headers["clientela_redriven_from"] = letter.id;
       const partition = key === null ? letter.source.partition % inputs : partitionOf(key, inputs);
       add(prefix + topic, { key, value, headers, partition });
-      const mark = Buffer.from(letter.id, "utf8");
+      const mark = Buffer.from(letter.identity, "utf8");
       add(prefix + REDRIVEN_TOPIC, {
         key: mark,
         value: JSON.stringify({ at, topic: prefix + topic, partition }),

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClientelaError } from "../../pipeline/errors.ts";
+import { accepts, freePort } from "./ports.ts";
 
 /** One of the stack's servers while it runs. `startedAt` tells the process from a later one that got its number. */
 export interface Child {
@@ -22,7 +22,7 @@ export function startChild(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Child {
-  const log = openSync(join(dir, `${name}.log`), "a");
+  const log = openSync(logFile(dir, name), "a");
   const child = spawn(command, args, { cwd: dir, env, detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   child.on("error", () => undefined);
@@ -39,10 +39,39 @@ export function findChild(dir: string, name: string): Child | null {
   return child !== null && isAlive(child) ? child : null;
 }
 
-/** The port for a server: the one it had before, so that a restart keeps its address, unless somebody else has taken it. */
-export async function portFor(dir: string, name: string): Promise<number> {
+/**
+ * The port for a server: the one it had before, so that a restart keeps its address, unless somebody else has taken it. `another`: that
+ * one turned out to be taken although nobody answers there, as by a connection of somebody else.
+ */
+export async function portFor(dir: string, name: string, another: boolean): Promise<number> {
   const last = readPidFile(dir, name)?.port;
-  return last === undefined || (await accepts(last)) ? freePort() : last;
+  return last === undefined || another || (await accepts(last)) ? freePort() : last;
+}
+
+/** How the servers say that a port of theirs is somebody else's: Kafka, Redis, the registry. */
+const PORT_TAKEN = /BindException|Address already in use|Port \d+ seems to be in use/;
+
+/**
+ * Starts a server and waits until it is ready; once more on `another` port when it ended because somebody had taken one of its own.
+ * Throws as `ready` does.
+ */
+export async function startUntilReady(
+  dir: string,
+  name: string,
+  start: (another: boolean) => Promise<Child>,
+  ready: (child: Child) => Promise<void>,
+): Promise<Child> {
+  const before = logText(dir, name).length;
+  const first = await start(false);
+  try {
+    await ready(first);
+    return first;
+  } catch (error) {
+    if (isAlive(first) || !PORT_TAKEN.test(logText(dir, name).slice(before))) throw error;
+  }
+  const second = await start(true);
+  await ready(second);
+  return second;
 }
 
 /** null: none, or one that a crash left half written. */
@@ -98,36 +127,20 @@ export function throwIfInterrupted(signal: AbortSignal): void {
   });
 }
 
-/** A port of the loopback interface that nobody listens on just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
-
-/** Whether something accepts connections there. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
-
 function failed(dir: string, name: string, what: string): ClientelaError {
-  const log = join(dir, `${name}.log`);
-  const lines = existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-8).join("\n") : "";
-  return new ClientelaError("STACK_FAILED", `${name} ${what}; the end of ${log}:\n${lines}`, {
+  const lines = logText(dir, name).trimEnd().split("\n").slice(-8).join("\n");
+  return new ClientelaError("STACK_FAILED", `${name} ${what}; the end of ${logFile(dir, name)}:\n${lines}`, {
     retriable: false,
   });
+}
+
+function logText(dir: string, name: string): string {
+  const log = logFile(dir, name);
+  return existsSync(log) ? readFileSync(log, "utf8") : "";
+}
+
+function logFile(dir: string, name: string): string {
+  return join(dir, `${name}.log`);
 }
 
 function pidFile(dir: string, name: string): string {

@@ -1,34 +1,21 @@
-import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { UsageError } from "../../pipeline/errors.ts";
 import { bringArtifacts, type Artifacts } from "./artifacts.ts";
+import { startKafka, type KafkaListener } from "./kafka-server.ts";
+import { accepts } from "./ports.ts";
 import {
-  accepts,
   findChild,
-  freePort,
   portFor,
   startChild,
   startTime,
+  startUntilReady,
   stopChild,
   throwIfInterrupted,
   waitUntilReady,
   type Child,
 } from "./processes.ts";
-
-const run = promisify(execFile);
 
 /** Where the servers answer, under the names that every command reads. */
 export interface Endpoints {
@@ -62,8 +49,7 @@ export async function stackUp(
 ): Promise<Endpoints> {
   makeFolder(dir);
   return withLock(dir, signal, async () => {
-    const [kafka, registry, redis] = await startMissing(dir, onProgress);
-    await Promise.all([kafka, registry, redis].map((child) => untilReady(dir, child, signal)));
+    const [kafka, registry, redis] = await startMissing(dir, onProgress, signal);
     return {
       KAFKA_BROKERS: `127.0.0.1:${kafka.port}`,
       SCHEMA_REGISTRY_URL: registryUrl(registry),
@@ -83,20 +69,25 @@ export async function startPart(
   listeners: readonly KafkaListener[] = [],
 ): Promise<Child> {
   makeFolder(dir);
-  const child = await (part === "kafka"
-    ? startKafka(dir, artifacts, listeners)
-    : STARTS[part](dir, artifacts));
-  await untilReady(dir, child, NEVER);
-  return child;
+  return startReady(dir, part, artifacts, NEVER, listeners);
 }
 
-/** A port on which the broker listens, and the one that its clients there are told: a proxy's. */
-export interface KafkaListener {
-  readonly port: number;
-  readonly advertisedPort: number;
+function startReady(
+  dir: string,
+  part: Part,
+  artifacts: Artifacts,
+  signal: AbortSignal,
+  listeners: readonly KafkaListener[] = [],
+): Promise<Child> {
+  return startUntilReady(
+    dir,
+    part,
+    (another) => STARTS[part](dir, artifacts, another, listeners),
+    (child) => untilReady(dir, child, signal),
+  );
 }
 
-const STARTS = { registry: startRegistry, redis: startRedis } as const;
+const STARTS = { kafka: startKafka, registry: startRegistry, redis: startRedis } as const;
 
 function untilReady(dir: string, child: Child, signal: AbortSignal): Promise<void> {
   const isReady = (): Promise<boolean> =>
@@ -104,19 +95,23 @@ function untilReady(dir: string, child: Child, signal: AbortSignal): Promise<voi
   return waitUntilReady(dir, child, { timeoutMs: READY_MS, signal }, isReady);
 }
 
-/** The three servers, those that run and those just started. A stack that runs whole needs nothing brought. */
-async function startMissing(
+/** The three servers when all answer: those that run, and those that had to be started. A stack that runs whole needs nothing brought. */
+function startMissing(
   dir: string,
   onProgress: (text: string) => void,
+  signal: AbortSignal,
 ): Promise<[kafka: Child, registry: Child, redis: Child]> {
-  const [kafka, registry, redis] = PARTS.map((part) => findChild(dir, part));
-  if (kafka && registry && redis) return [kafka, registry, redis];
-  const artifacts = await bringArtifacts(onProgress);
-  return Promise.all([
-    kafka ?? startKafka(dir, artifacts),
-    registry ?? startRegistry(dir, artifacts),
-    redis ?? startRedis(dir, artifacts),
-  ]);
+  let brought: Promise<Artifacts> | null = null;
+  const ready = async (part: Part): Promise<Child> => {
+    const running = findChild(dir, part);
+    if (running === null) {
+      brought ??= bringArtifacts(onProgress);
+      return startReady(dir, part, await brought, signal);
+    }
+    await untilReady(dir, running, signal);
+    return running;
+  };
+  return Promise.all([ready("kafka"), ready("registry"), ready("redis")]);
 }
 
 function makeFolder(dir: string): void {
@@ -145,68 +140,8 @@ export function stackStatus(dir: string): PartStatus[] {
   });
 }
 
-async function startKafka(
-  dir: string,
-  { kafkaJars }: Artifacts,
-  further: readonly KafkaListener[] = [],
-): Promise<Child> {
-  const port = await portFor(dir, "kafka");
-  const controllerPort = await freePort();
-  const data = join(dir, "kafka-data");
-  const properties = join(dir, "kafka.properties");
-  const named = further.map((listener, i) => ({ name: `FURTHER${i}`, ...listener }));
-  const listeners = [
-    `PLAINTEXT://127.0.0.1:${port}`,
-    `CONTROLLER://127.0.0.1:${controllerPort}`,
-    ...named.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
-  ];
-  const advertised = [
-    `PLAINTEXT://127.0.0.1:${port}`,
-    ...named.map(({ name, advertisedPort }) => `${name}://127.0.0.1:${advertisedPort}`),
-  ];
-  const protocols = ["PLAINTEXT", "CONTROLLER", ...named.map(({ name }) => name)];
-  writeFileSync(
-    properties,
-    [
-      "process.roles=broker,controller",
-      "node.id=1",
-      `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-      `listeners=${listeners.join(",")}`,
-      `advertised.listeners=${advertised.join(",")}`,
-      "controller.listener.names=CONTROLLER",
-      `listener.security.protocol.map=${protocols.map((name) => `${name}:PLAINTEXT`).join(",")}`,
-      `log.dirs=${data}`,
-      "num.partitions=8",
-      "auto.create.topics.enable=false",
-      "offsets.topic.replication.factor=1",
-      "offsets.topic.num.partitions=8",
-      "transaction.state.log.replication.factor=1",
-      "transaction.state.log.num.partitions=8",
-      "transaction.state.log.min.isr=1",
-      "share.coordinator.state.topic.replication.factor=1",
-      "group.initial.rebalance.delay.ms=0",
-      "group.coordinator.rebalance.protocols=classic,consumer",
-      "",
-    ].join("\n"),
-  );
-  const java = [
-    "-Xmx512m",
-    "-Xms128m",
-    "-XX:+UseG1GC",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-cp",
-    kafkaJars,
-  ];
-  if (!existsSync(join(data, "meta.properties"))) {
-    const id = randomBytes(16).toString("base64url");
-    // As one word: an id may begin with a hyphen, one in 64 does.
-    await run("java", [...java, "kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "-c", properties]);
-  }
-  return startChild(dir, "kafka", port, "java", [...java, "kafka.Kafka", properties], process.env);
-}
-
-async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<Child> {
-  const port = await portFor(dir, "registry");
+async function startRegistry(dir: string, { registryDir }: Artifacts, another: boolean): Promise<Child> {
+  const port = await portFor(dir, "registry", another);
   const jar = join(registryDir, "apicurio-registry-app-2.6.13.Final-runner.jar");
   // H2 takes a path that is not absolute for a mistake.
   const database = resolve(dir, "registry-data");
@@ -228,8 +163,8 @@ async function startRegistry(dir: string, { registryDir }: Artifacts): Promise<C
   );
 }
 
-async function startRedis(dir: string, { redisServer }: Artifacts): Promise<Child> {
-  const port = await portFor(dir, "redis");
+async function startRedis(dir: string, { redisServer }: Artifacts, another: boolean): Promise<Child> {
+  const port = await portFor(dir, "redis", another);
   const data = join(dir, "redis-data");
   mkdirSync(data, { recursive: true });
   const args = [

@@ -14,6 +14,12 @@ describe("what kafkajs throws, as errors of the port (A10)", () => {
     });
   });
 
+  test("a receipt that the brokers find too large stays so: refused, with the setting", () => {
+    const failure = kafkaFailure("the transaction of app-3", protocolError(12, "OFFSET_METADATA_TOO_LARGE"));
+    expect(failure).toMatchObject({ code: "RECEIPT_TOO_LARGE", retriable: false });
+    expect(failure.message).toMatch(/^the transaction of app-3: .*offset\.metadata\.max\.bytes.* 4096/);
+  });
+
   test("also when kafkajs has wrapped it", () => {
     const wrapped = new Error("retries exceeded", {
       cause: new Error("again", { cause: protocolError(47) }),

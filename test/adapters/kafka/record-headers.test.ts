@@ -7,6 +7,7 @@ import {
   type OutputEncoder,
   type ShardConsumer,
 } from "../../../src/adapters/kafka/shard-log.ts";
+import type { LogIdentity } from "../../../src/pipeline/log-identity.ts";
 import type { BatchOutput, Receipt } from "../../../src/pipeline/ports.ts";
 
 const ignore = (): void => undefined;
@@ -14,7 +15,10 @@ const NOTHING: BatchOutput = { changes: [], segments: [], referrals: [], deadLet
 const RECEIPT: Receipt = { seq: 1, clock: null, policy: "", migrating: null, silentBelow: null };
 
 /** Delivers one record and returns it as a dead letter of it would be sent. */
-async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][number] | undefined> {
+async function deadLetterOf(
+  headers: object,
+  topics: LogIdentity["topics"] = {},
+): Promise<TopicMessages["messages"][number] | undefined> {
   let sent: TopicMessages[] = [];
   const commits: CommitStrategy = {
     fence: () => Promise.resolve(null),
@@ -26,10 +30,9 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     pause: ignore,
     resume: ignore,
     seek: ignore,
-    cycleBegunAt: () => 0,
   };
   const log = new KafkaShardLog(0, consumer, commits, ends as unknown as LogEnds, {} as OutputEncoder, {
-    identity: { cluster: "", prefix: "", shards: 1, topics: {} },
+    identity: { cluster: "", prefix: "", shards: 1, topics },
     maxBufferedRecords: 10,
   });
   await log.seek({});
@@ -41,7 +44,7 @@ async function deadLetterOf(headers: object): Promise<TopicMessages["messages"][
     offset: "0",
     headers,
   } as unknown as KafkaMessage;
-  log.deliver("orders", [message], 1, true);
+  log.deliver("orders", { from: 0, next: 1, messages: [message], isAppendTime: true });
   const [record] = log.buffered("orders");
   if (record === undefined) return undefined;
   const deadLetter = { record, reason: "undecodable", message: "it is" } as const;
@@ -61,5 +64,15 @@ describe("headers of a record that is dead-lettered (A6)", () => {
   test("may be called __proto__", async () => {
     const letter = await deadLetterOf(JSON.parse('{"__proto__":"x"}') as object);
     expect(Object.entries(letter?.headers ?? {})[0]).toEqual(["__proto__", Buffer.from("x")]);
+  });
+
+  test("say which topic it came from, by the id that a topic of the same name does not have again", async () => {
+    const withId = await deadLetterOf({}, { orders: "AAAAAAAAAAAAAAAAAAAAAA", surveys: "B" });
+    expect(withId?.headers).toMatchObject({
+      clientela_error_topic: "orders",
+      clientela_error_offset: "0",
+      clientela_error_topic_id: "AAAAAAAAAAAAAAAAAAAAAA",
+    });
+    expect(Object.keys((await deadLetterOf({}))?.headers ?? {})).not.toContain("clientela_error_topic_id");
   });
 });

@@ -29,7 +29,7 @@ class Group {
   get kafka(): Kafka {
     const done = (): Promise<void> => Promise.resolve();
     const consumer = {
-      events: { GROUP_JOIN: "join", FETCH_START: "fetch", CRASH: "crash" },
+      events: { GROUP_JOIN: "join", CRASH: "crash" },
       on: (event: string, listener: never) => {
         if (event === "join") this.#join = listener;
         if (event === "crash") this.#crash = listener;

@@ -105,7 +105,7 @@ describe("what is replaced in kafkajs does what it did", () => {
       firstSequence: fc.nat(),
       transactional: fc.boolean(),
       compression: fc.constantFrom(0, 1),
-      records: fc.array(record, { maxLength: 5 }),
+      records: fc.array(record, { minLength: 1, maxLength: 5 }),
     });
     const replaced = recordBatchDecoder(originalBatchPath);
     const isAppendTime = fc.boolean();
@@ -130,6 +130,17 @@ describe("what is replaced in kafkajs does what it did", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test("but for a batch that compaction has emptied: it is passed, not taken for the end of the log", async () => {
+    const encoded = await RecordBatch({ firstOffset: 40, lastOffsetDelta: 2, records: [] });
+    const bytes = Buffer.from(encoded.buffer);
+    expect((await originalBatch(new Decoder(bytes))).records).toEqual([]);
+    const { records, isControlBatch } = await recordBatchDecoder(originalBatchPath)(new Decoder(bytes));
+    expect(isControlBatch).toBe(false);
+    expect(records.map(told)).toMatchObject([
+      { offset: 42, isControlRecord: true, key: null, value: null, headers: {} },
+    ]);
   });
 
   test("batches to be sent, byte for byte", async () => {

@@ -19,6 +19,6 @@ test("take drops from the front; more than there is leaves nothing, and the posi
   expect(buffer.position).toBe(8);
 });
 
-test("a new buffer proves nothing: it is paused, and no fetch cycle is late enough", () => {
-  expect(new TopicBuffer()).toMatchObject({ isPaused: true, disturbedAt: Infinity, position: 0 });
+test("a new buffer is paused, and nothing of it is overdue", () => {
+  expect(new TopicBuffer()).toMatchObject({ isPaused: true, movedAt: Infinity, position: 0 });
 });

@@ -3,12 +3,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "../../../src/app/stack/ports.ts";
 import {
   findChild,
-  freePort,
   isAlive,
   portFor,
   startChild,
+  startUntilReady,
   stopChild,
   waitUntilReady,
   type Child,
@@ -67,11 +68,12 @@ describe("a server of the stack", () => {
       join(dir, "redis.pid.json"),
       JSON.stringify({ name: "redis", pid: 2 ** 22, startedAt: "1", port }),
     );
-    expect(await portFor(dir, "redis")).toBe(port);
+    expect(await portFor(dir, "redis", false)).toBe(port);
+    expect(await portFor(dir, "redis", true)).not.toBe(port);
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", resolve));
     try {
-      expect(await portFor(dir, "redis")).not.toBe(port);
+      expect(await portFor(dir, "redis", false)).not.toBe(port);
     } finally {
       other.close();
     }
@@ -82,6 +84,42 @@ describe("a server of the stack", () => {
     await expect(waitUntilReady(dir, child, wait(10_000), () => Promise.resolve(false))).rejects.toThrow(
       /registry ended while it was starting; the end of .*registry\.log:\nport is taken/,
     );
+  });
+
+  describe("that finds a port of its own taken when it comes to listen", () => {
+    const TAKEN = 'console.error("java.net.BindException: Address already in use"); process.exit(1)';
+    const ready = (child: Child): Promise<void> =>
+      waitUntilReady(dir, child, wait(10_000), () =>
+        Promise.resolve(readFileSync(join(dir, "kafka.log"), "utf8").includes(`up at ${child.port}`)),
+      );
+    const asked: boolean[] = [];
+    const start = (scripts: readonly string[]) => (another: boolean) => {
+      const port = asked.push(another);
+      return Promise.resolve(startScript("kafka", port, scripts[port - 1] ?? FOREVER));
+    };
+    beforeEach(() => void asked.splice(0));
+
+    test("is started once more, elsewhere", async () => {
+      const child = await startUntilReady(
+        dir,
+        "kafka",
+        start([TAKEN, `console.log("up at 2"); ${FOREVER}`]),
+        ready,
+      );
+      expect([child.port, asked, findChild(dir, "kafka")]).toEqual([2, [false, true], child]);
+    });
+
+    test("twice, or ends for something else: is told, and not started again and again", async () => {
+      await expect(startUntilReady(dir, "kafka", start([TAKEN, TAKEN]), ready)).rejects.toThrow(
+        /kafka ended while it was starting/,
+      );
+      expect(asked).toEqual([false, true]);
+      asked.splice(0);
+      // What an earlier start has left in the log is none of this one's trouble.
+      const other = 'console.error("no space left"); process.exit(1)';
+      await expect(startUntilReady(dir, "kafka", start([other]), ready)).rejects.toThrow(/no space left/);
+      expect(asked).toEqual([false]);
+    });
   });
 
   test("that never answers is given up in time; who stops waiting leaves it alone", async () => {

@@ -1,0 +1,51 @@
+import { createRequire } from "node:module";
+// Before kafkajs's files are asked for one by one.
+import "./kafkajs.ts";
+
+const require = createRequire(import.meta.url);
+
+/** An assigner that wants to know what its consumer read and does not deliver. */
+export interface PassedListener {
+  /** A fetch from `from` on brought nothing but control records and what was aborted; the next one is from `next` on. */
+  onPassed(topic: string, partition: number, from: number, next: number): void;
+}
+
+interface Batch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchedOffset: string;
+  isEmptyDueToFiltering(): boolean;
+  lastOffset(): string;
+}
+
+interface ConsumerGroup {
+  readonly assigners: readonly Partial<PassedListener>[];
+  fetch: (this: ConsumerGroup, nodeId: string) => Promise<readonly Batch[]>;
+}
+
+let isDone = false;
+
+/**
+ * kafkajs (2.2.4) reads on behind control records and aborted data without a word when a fetch brought nothing else. With the patch
+ * the consumer's assigner is told: what is committed must not stay before a commit marker for ever, because retention deletes that
+ * as it does records, and then nothing tells it from a record that was lost.
+ * @throws Error when kafkajs is not the version that is known: without the patch a shard would wait for what never comes
+ */
+export function patchPassedOffsets(): void {
+  if (isDone) return;
+  const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as { prototype: ConsumerGroup };
+  const original = prototype.fetch as ConsumerGroup["fetch"] | undefined;
+  if (original === undefined) throw new Error("this is not the kafkajs whose inside is known (2.2.4)");
+  prototype.fetch = async function fetch(this: ConsumerGroup, nodeId): Promise<readonly Batch[]> {
+    const batches = await original.call(this, nodeId);
+    const listener = this.assigners.find(({ onPassed }) => onPassed !== undefined);
+    if (listener === undefined) return batches;
+    for (const batch of batches) {
+      if (!batch.isEmptyDueToFiltering()) continue;
+      const next = Number(batch.lastOffset()) + 1;
+      listener.onPassed?.(batch.topic, batch.partition, Number(batch.fetchedOffset), next);
+    }
+    return batches;
+  };
+  isDone = true;
+}

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRedisStateStore } from "../../src/adapters/redis/state-store.ts";
+import type { StateStore } from "../../src/pipeline/ports.ts";
+import { RedisProcess } from "../integration/redis/redis-process.ts";
+import { CODEC, foldedCustomers, POLICY, writeOf } from "./folded.ts";
+import { stateBytes } from "./redis-bytes.ts";
+
+const SIZES = [
+  { events: 6, customers: 20_000 },
+  { events: 60, customers: 2_000 },
+  { events: 600, customers: 300 },
+] as const;
+const CUSTOMERS_PER_COMMIT = 500;
+const SHARD = 0;
+
+/** What a customer takes in Redis, deadline included, after 6, 60 and 600 events of the mix in three years. */
+export async function benchMemory(say: (text: string) => void): Promise<object> {
+  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
+  const redis = await RedisProcess.start(dir, ["--appendonly", "no"]);
+  try {
+    const figures: Record<string, number> = {};
+    for (const size of SIZES) {
+      const bytes = await bytesEach(redis, size);
+      say(`${size.events} events: ${bytes} bytes a customer`);
+      figures[`bytesAt${size.events}Events`] = bytes;
+    }
+    return figures;
+  } finally {
+    await redis.kill();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function bytesEach(
+  { url, admin }: RedisProcess,
+  { events, customers }: (typeof SIZES)[number],
+): Promise<number> {
+  const quiet = (): void => undefined;
+  const applicationId = `memory-${events}`;
+  const store = createRedisStateStore({
+    url,
+    applicationId,
+    pages: (head) => CODEC.pages(head),
+    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+  });
+  try {
+    await commitAll(store, customers, events);
+    const held = await stateBytes(url, applicationId);
+    return Math.round(held.bytes / held.customers);
+  } finally {
+    await store.close();
+    await admin.flushall();
+  }
+}
+
+async function commitAll(store: StateStore, customers: number, events: number): Promise<void> {
+  const writes = [...foldedCustomers(customers, events).values()].map(writeOf);
+  const { epoch } = await store.acquire(SHARD);
+  for (let from = 0, seq = 1; from < writes.length; from += CUSTOMERS_PER_COMMIT, seq++) {
+    const { kind } = await store.commit(SHARD, {
+      epoch,
+      expectedSeq: seq - 1,
+      writes: writes.slice(from, from + CUSTOMERS_PER_COMMIT),
+      marks: {
+        seq,
+        offsets: {},
+        clock: null,
+        published: seq,
+        policy: POLICY.hash,
+        migrating: null,
+        silentBelow: null,
+      },
+      policyText: null,
+    });
+    if (kind !== "applied") throw new Error(`a commit was ${kind}`);
+  }
+}
