@@ -351,9 +351,7 @@ class Schedule {
       tally.changes += output.changes.length;
       tally.deadLetters += output.deadLetters.length;
       tally.referrals += output.referrals.length;
-      const overtaken = receipt.migrating?.over ?? null;
-      if (overtaken !== null) tally.overtakings++;
-      if ((overtaken?.over ?? null) !== null) tally.doubleOvertakings++;
+      if (receipt.migrating?.over) tally.overtakings++;
     }
   }
 }

@@ -26,8 +26,7 @@ describe("random schedules of crashes, zombies and losses (A4)", () => {
       for (const kind of ["applied", "fenced", "behind"] as const)
         expect(tally.scripts[kind]).toBeGreaterThan(100);
       const { fencedTransactions, lateArrivals, freezes, regressions, wipes, silentStarts } = tally;
-      const { policyChanges, overtakings, doubleOvertakings } = tally;
-      expect(doubleOvertakings).toBeGreaterThan(10);
+      const { policyChanges, overtakings } = tally;
       for (const count of [
         fencedTransactions,
         lateArrivals,

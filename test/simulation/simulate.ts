@@ -91,7 +91,7 @@ function linesOf(tally: Tally): string[] {
     `${tally.fencedTransactions} transactions fenced; scripts: ${scripts.applied} applied, ${scripts.already} there already, ${scripts.fenced} refused by epoch, ${scripts.behind} by seq`,
     `${tally.regressions} times the store lost its last writes, ${tally.wipes} times all`,
     `shards acquired: ${acquired.fresh} fresh, ${acquired.current} as they stood, ${acquired.gap} after a silent re-fold, ${acquired.rebuild} rebuilt (${tally.astray} of them astray); ${tally.refoldedRecords} records folded again`,
-    `${tally.policyChanges} changes of policy (${tally.overtakings} transactions amid one that had overtaken another, ${tally.doubleOvertakings} amid one that had overtaken two), ${tally.silentStarts} silent first starts`,
+    `${tally.policyChanges} changes of policy (${tally.overtakings} transactions amid one that had overtaken another), ${tally.silentStarts} silent first starts`,
   ];
 }
 

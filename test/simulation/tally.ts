@@ -56,8 +56,6 @@ export class Tally {
   policyChanges = 0;
   /** Transactions amid a change of policy that had overtaken another. */
   overtakings = 0;
-  /** Of these, amid one that had overtaken two. */
-  doubleOvertakings = 0;
   silentStarts = 0;
 
   crash(stage: Process["stage"], call: Call, when: "before" | "after"): void {
