@@ -41,7 +41,7 @@ export interface InnerBroker {
   };
 }
 
-interface FetchedPartition {
+export interface FetchedPartition {
   readonly messages: FetchedMessage[];
   /** Missing from brokers without transactions (before 0.11). */
   readonly lastStableOffset?: string;
@@ -69,4 +69,32 @@ export function innerCluster(kafka: Kafka): InnerCluster {
   const create = (kafka as unknown as Record<symbol, (options: object) => InnerCluster>)[symbol];
   if (create === undefined) throw new Error("kafkajs has no cluster");
   return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel: READ_UNCOMMITTED });
+}
+
+/** Where one fetch begins, and how much it brings: the first batch there is comes whole, however small `maxBytes` (KIP-74). */
+export interface PartitionFetch {
+  /** Whole name. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+}
+
+/** What the leader holds of one partition just now; null: it has no leader, or nothing was said of it. */
+export async function fetchPartition(
+  cluster: InnerCluster,
+  { topic, partition, offset, maxBytes, isolationLevel }: PartitionFetch,
+): Promise<FetchedPartition | null> {
+  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
+  if (nodeId === undefined) return null;
+  const broker = await cluster.findBroker({ nodeId });
+  const { responses } = await broker.fetch({
+    maxWaitTime: 0,
+    minBytes: 0,
+    maxBytes,
+    isolationLevel,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes }] }],
+  });
+  return responses.flatMap(({ partitions }) => partitions)[0] ?? null;
 }

@@ -1,8 +1,4 @@
-import { createRequire } from "node:module";
-// Before kafkajs's files are asked for one by one.
-import "./kafkajs.ts";
-
-const require = createRequire(import.meta.url);
+import { patchConsumerGroup } from "./consumer-group-patch.ts";
 
 /** An assigner that wants to know when an offset its consumer asked for is not in the log. */
 export interface OutOfRangeListener {
@@ -20,10 +16,9 @@ interface ConsumerGroup {
     Record<string, Readonly<Record<number, unknown>>>
   >;
   pause(topicPartitions: { topic: string; partitions: number[] }[]): void;
-  recoverFromOffsetOutOfRange: (this: ConsumerGroup, error: OutOfRange) => Promise<void>;
 }
 
-let isDone = false;
+type Recover = (this: ConsumerGroup, error: OutOfRange) => Promise<void>;
 
 /**
  * kafkajs (2.2.4) answers OFFSET_OUT_OF_RANGE by committing "the beginning" as the group's offset, which destroys the receipt that
@@ -32,19 +27,17 @@ let isDone = false;
  * @throws Error when kafkajs is not the version that is known: without the patch records could be skipped
  */
 export function patchOutOfRange(): void {
-  if (isDone) return;
-  const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as { prototype: ConsumerGroup };
-  const original = prototype.recoverFromOffsetOutOfRange as
-    ConsumerGroup["recoverFromOffsetOutOfRange"] | undefined;
-  if (original === undefined) throw new Error("this is not the kafkajs whose inside is known (2.2.4)");
-  prototype.recoverFromOffsetOutOfRange = async function recover(this: ConsumerGroup, error): Promise<void> {
-    const { topic, partition } = error;
-    const listener = this.assigners.find(({ onOffsetOutOfRange }) => onOffsetOutOfRange !== undefined);
-    const isFromFollower =
-      typeof this.preferredReadReplicasPerTopicPartition[topic]?.[partition] === "number";
-    if (listener === undefined || isFromFollower) return original.call(this, error);
-    this.pause([{ topic, partitions: [partition] }]);
-    listener.onOffsetOutOfRange?.(topic, partition);
-  };
-  isDone = true;
+  patchConsumerGroup<Recover>(
+    "recoverFromOffsetOutOfRange",
+    (original) =>
+      async function recover(error) {
+        const { topic, partition } = error;
+        const listener = this.assigners.find(({ onOffsetOutOfRange }) => onOffsetOutOfRange !== undefined);
+        const isFromFollower =
+          typeof this.preferredReadReplicasPerTopicPartition[topic]?.[partition] === "number";
+        if (listener === undefined || isFromFollower) return original.call(this, error);
+        this.pause([{ topic, partitions: [partition] }]);
+        listener.onOffsetOutOfRange?.(topic, partition);
+      },
+  );
 }

@@ -1,8 +1,4 @@
-import { createRequire } from "node:module";
-// Before kafkajs's files are asked for one by one.
-import "./kafkajs.ts";
-
-const require = createRequire(import.meta.url);
+import { patchConsumerGroup } from "./consumer-group-patch.ts";
 
 /** An assigner that wants to know what its consumer read and does not deliver. */
 export interface PassedListener {
@@ -20,10 +16,9 @@ interface Batch {
 
 interface ConsumerGroup {
   readonly assigners: readonly Partial<PassedListener>[];
-  fetch: (this: ConsumerGroup, nodeId: string) => Promise<readonly Batch[]>;
 }
 
-let isDone = false;
+type Fetch = (this: ConsumerGroup, nodeId: string) => Promise<readonly Batch[]>;
 
 /**
  * kafkajs (2.2.4) reads on behind control records and aborted data without a word when a fetch brought nothing else. With the patch
@@ -32,20 +27,19 @@ let isDone = false;
  * @throws Error when kafkajs is not the version that is known: without the patch a shard would wait for what never comes
  */
 export function patchPassedOffsets(): void {
-  if (isDone) return;
-  const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as { prototype: ConsumerGroup };
-  const original = prototype.fetch as ConsumerGroup["fetch"] | undefined;
-  if (original === undefined) throw new Error("this is not the kafkajs whose inside is known (2.2.4)");
-  prototype.fetch = async function fetch(this: ConsumerGroup, nodeId): Promise<readonly Batch[]> {
-    const batches = await original.call(this, nodeId);
-    const listener = this.assigners.find(({ onPassed }) => onPassed !== undefined);
-    if (listener === undefined) return batches;
-    for (const batch of batches) {
-      if (!batch.isEmptyDueToFiltering()) continue;
-      const next = Number(batch.lastOffset()) + 1;
-      listener.onPassed?.(batch.topic, batch.partition, Number(batch.fetchedOffset), next);
-    }
-    return batches;
-  };
-  isDone = true;
+  patchConsumerGroup<Fetch>(
+    "fetch",
+    (original) =>
+      async function fetch(nodeId) {
+        const batches = await original.call(this, nodeId);
+        const listener = this.assigners.find(({ onPassed }) => onPassed !== undefined);
+        if (listener === undefined) return batches;
+        for (const batch of batches) {
+          if (!batch.isEmptyDueToFiltering()) continue;
+          const next = Number(batch.lastOffset()) + 1;
+          listener.onPassed?.(batch.topic, batch.partition, Number(batch.fetchedOffset), next);
+        }
+        return batches;
+      },
+  );
 }

@@ -1,5 +1,5 @@
 import type { Kafka } from "kafkajs";
-import { innerCluster, READ_UNCOMMITTED, type InnerCluster } from "./inner-cluster.ts";
+import { fetchPartition, innerCluster, READ_UNCOMMITTED, type InnerCluster } from "./inner-cluster.ts";
 
 /** Records of one partition from an offset on: one fetch, so one record batch at least and `maxBytes` at most, about. */
 export interface KeySample {
@@ -42,20 +42,10 @@ async function fetchKeys(
   cluster: InnerCluster,
   { topic, partition, offset }: KeySample,
 ): Promise<SampledKey[]> {
-  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
-  if (nodeId === undefined) return [];
-  const broker = await cluster.findBroker({ nodeId });
-  const { responses } = await broker.fetch({
-    maxWaitTime: 0,
-    minBytes: 0,
-    maxBytes: MAX_BYTES,
-    isolationLevel: READ_UNCOMMITTED,
-    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: MAX_BYTES }] }],
-  });
+  const fetch = { topic, partition, offset, maxBytes: MAX_BYTES, isolationLevel: READ_UNCOMMITTED };
+  const found = await fetchPartition(cluster, fetch);
   const keys: SampledKey[] = [];
-  for (const message of responses
-    .flatMap(({ partitions }) => partitions)
-    .flatMap(({ messages }) => messages)) {
+  for (const message of found?.messages ?? []) {
     if (keys.length >= KEYS_PER_SAMPLE) break;
     if (message.key === null || message.isControlRecord === true || Number(message.offset) < offset) continue;
     keys.push({ topic, partition, offset: Number(message.offset), key: message.key });

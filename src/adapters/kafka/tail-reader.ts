@@ -1,18 +1,17 @@
 import type { Kafka } from "kafkajs";
-import { ADMIN_ANSWER_MS, within } from "./failures.ts";
 import { UNKNOWN_SOURCES } from "./kafkajs.ts";
-import { innerCluster, READ_COMMITTED, type InnerCluster } from "./inner-cluster.ts";
+import { fetchPartition, READ_COMMITTED } from "./inner-cluster.ts";
+import { OwnCluster } from "./own-cluster.ts";
 
 /**
  * Asks a broker, over a connection of its own, whether a partition holds anything from an offset on. A fetch for several partitions
  * can't tell: what it brings nothing of may only have had no room beside the others.
  */
 export class TailReader {
-  readonly #kafka: Kafka;
-  #cluster: InnerCluster | null = null;
+  readonly #cluster: OwnCluster;
 
   constructor(kafka: Kafka) {
-    this.#kafka = kafka;
+    this.#cluster = new OwnCluster(kafka);
   }
 
   /**
@@ -22,43 +21,17 @@ export class TailReader {
   async emptyUpTo(topic: string, partition: number, offset: number): Promise<number | null> {
     // kafkajs as it comes does not tell a batch whose records are gone from none at all, and others may follow it.
     if (UNKNOWN_SOURCES.length > 0) return null;
-    const cluster = (this.#cluster ??= innerCluster(this.#kafka));
-    try {
-      const what = `asking for the end of ${topic}-${partition}`;
-      return await within(ADMIN_ANSWER_MS, what, ask(cluster, topic, partition, offset));
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+    const fetch = { topic, partition, offset, maxBytes: 1, isolationLevel: READ_COMMITTED };
+    const answer = await this.#cluster.ask(
+      `asking for the end of ${topic}-${partition}`,
+      [topic],
+      (cluster) => fetchPartition(cluster, fetch),
+    );
+    if (answer?.lastStableOffset === undefined || answer.messages.length > 0) return null;
+    return Number(answer.lastStableOffset);
   }
 
-  async close(): Promise<void> {
-    const cluster = this.#cluster;
-    this.#cluster = null;
-    await cluster?.disconnect().catch(() => undefined);
+  close(): Promise<void> {
+    return this.#cluster.close();
   }
-}
-
-async function ask(
-  cluster: InnerCluster,
-  topic: string,
-  partition: number,
-  offset: number,
-): Promise<number | null> {
-  await cluster.connect();
-  await cluster.addMultipleTargetTopics([topic]);
-  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
-  if (nodeId === undefined) return null;
-  const broker = await cluster.findBroker({ nodeId });
-  // However small the limit, the first batch there is comes whole (KIP-74).
-  const { responses } = await broker.fetch({
-    maxWaitTime: 0,
-    minBytes: 0,
-    maxBytes: 1,
-    isolationLevel: READ_COMMITTED,
-    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 1 }] }],
-  });
-  const [answer] = responses.flatMap(({ partitions }) => partitions);
-  if (answer?.lastStableOffset === undefined || answer.messages.length > 0) return null;
-  return Number(answer.lastStableOffset);
 }

@@ -1,8 +1,9 @@
 import { createRequire } from "node:module";
 import type { Kafka } from "kafkajs";
 import { FACT_TOPICS, type FactTopic } from "../../domain/events.ts";
-import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
-import { innerCluster, type InnerBroker, type InnerCluster } from "./inner-cluster.ts";
+import { kafkaFailure } from "./failures.ts";
+import type { InnerBroker, InnerCluster } from "./inner-cluster.ts";
+import { OwnCluster } from "./own-cluster.ts";
 // Before kafkajs's files are asked for one by one.
 import "./kafkajs.ts";
 
@@ -57,36 +58,29 @@ interface Answer {
 
 /** Asks brokers, over a connection of its own, for what of the topics kafkajs does not ask for. */
 export class TopicFactsReader {
-  readonly #kafka: Kafka;
+  readonly #cluster: OwnCluster;
   readonly #names: ReadonlyMap<string, FactTopic>;
-  #cluster: InnerCluster | null = null;
 
   constructor(kafka: Kafka, prefix: string) {
-    this.#kafka = kafka;
+    this.#cluster = new OwnCluster(kafka);
     this.#names = new Map(FACT_TOPICS.map((topic) => [prefix + topic, topic]));
   }
 
   /** Throws RetriableError when no broker answers. */
   async read(): Promise<TopicFacts> {
-    const cluster = (this.#cluster ??= innerCluster(this.#kafka));
+    const what = "asking for the topics' ids";
     try {
-      return await within(ADMIN_ANSWER_MS, "asking for the topics' ids", this.#ask(cluster));
+      return await this.#cluster.ask(what, [...this.#names.keys()], (cluster) => this.#ask(cluster));
     } catch (error) {
-      await this.close();
-      throw kafkaFailure("asking for the topics' ids", error);
+      throw kafkaFailure(what, error);
     }
   }
 
-  async close(): Promise<void> {
-    const cluster = this.#cluster;
-    this.#cluster = null;
-    await cluster?.disconnect().catch(() => undefined);
+  close(): Promise<void> {
+    return this.#cluster.close();
   }
 
   async #ask(cluster: InnerCluster): Promise<TopicFacts> {
-    await cluster.connect();
-    // kafkajs finds brokers by the metadata of the topics it was told of.
-    await cluster.addMultipleTargetTopics([...this.#names.keys()]);
     const broker = await cluster.findControllerBroker();
     const spoken = broker.versions?.[METADATA];
     const ask = spoken !== undefined && spoken.maxVersion >= VERSION ? metadata : metadataWithoutIds;
