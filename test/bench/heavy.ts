@@ -22,23 +22,6 @@ export function benchHeavy(say: (text: string) => void): Promise<object> {
     chunks: new Map(chunks.flatMap(([page, bytes]) => (bytes === null ? [] : [[page, bytes] as const]))),
   };
   say(`${heavy.state.orders.length} orders, ${heavy.state.tailPage} pages beside the head`);
-  let id = 0;
-  const placed = (customerId: string, at: number, orderId = `new-${id}`, revision = 0): OrderPlaced => ({
-    topic: "orders",
-    kind: "PLACED",
-    eventId: `event-${id++}`,
-    customerId,
-    occurredAt: instant(at),
-    orderId,
-    revision,
-    amountMinor: 5_000 + (id % 1_000),
-    currency: "EUR",
-    costMinor: 2_000,
-    units: 1,
-    categories: ["tea"],
-    dueAt: null,
-    referredBy: null,
-  });
   let now: number = END;
   const inOrder = (customers: readonly Customer[]): number =>
     microsOf(IN_ORDER, (step) => {
@@ -71,6 +54,34 @@ export function benchHeavy(say: (text: string) => void): Promise<object> {
   });
 }
 
+let placements = 0;
+
+/** A plain order, or its next revision. */
+function placed(
+  customerId: string,
+  occurredAt: number,
+  orderId = `new-${placements}`,
+  revision = 0,
+): OrderPlaced {
+  const n = placements++;
+  return {
+    topic: "orders",
+    kind: "PLACED",
+    eventId: `e${n}`,
+    customerId,
+    occurredAt: instant(occurredAt),
+    orderId,
+    revision,
+    amountMinor: 1_000 + (n % 20_000),
+    currency: "EUR",
+    costMinor: 900,
+    units: 1,
+    categories: ["tea"],
+    dueAt: null,
+    referredBy: null,
+  };
+}
+
 function placedAt(order: number): number {
   return END - 700 * DAY_MS + Math.floor((order * 690 * DAY_MS) / ORDERS);
 }
@@ -78,22 +89,7 @@ function placedAt(order: number): number {
 function heavyCustomer(): Customer {
   const customer = newCustomer("heavy");
   for (let i = 0; i < ORDERS; i++) {
-    fold(customer, {
-      topic: "orders",
-      kind: "PLACED",
-      eventId: `e${i}`,
-      customerId: "heavy",
-      occurredAt: instant(placedAt(i)),
-      orderId: `o${i}`,
-      revision: 0,
-      amountMinor: 1_000 + (i % 20_000),
-      currency: "EUR",
-      costMinor: 900,
-      units: 1,
-      categories: ["tea"],
-      dueAt: null,
-      referredBy: null,
-    });
+    fold(customer, placed("heavy", placedAt(i), `o${i}`));
   }
   return customer;
 }

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRedisStateStore } from "../../src/adapters/redis/state-store.ts";
+import { createLogger } from "../../src/adapters/telemetry/logger.ts";
 import type { StateStore } from "../../src/pipeline/ports.ts";
 import { RedisProcess } from "../integration/redis/redis-process.ts";
-import { CODEC, foldedCustomers, POLICY, writeOf } from "./folded.ts";
+import { CODEC, foldedCustomers, writeOf } from "./folded.ts";
 import { stateBytes } from "./redis-bytes.ts";
+import { stateCommit } from "./state-commit.ts";
 
 const SIZES = [
   { events: 6, customers: 20_000 },
@@ -37,13 +39,12 @@ async function bytesEach(
   { url, admin }: RedisProcess,
   { events, customers }: (typeof SIZES)[number],
 ): Promise<number> {
-  const quiet = (): void => undefined;
   const applicationId = `memory-${events}`;
   const store = createRedisStateStore({
     url,
     applicationId,
     pages: (head) => CODEC.pages(head),
-    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    logger: createLogger("warn"),
   });
   try {
     await commitAll(store, customers, events);
@@ -59,21 +60,8 @@ async function commitAll(store: StateStore, customers: number, events: number): 
   const writes = [...foldedCustomers(customers, events).values()].map(writeOf);
   const { epoch } = await store.acquire(SHARD);
   for (let from = 0, seq = 1; from < writes.length; from += CUSTOMERS_PER_COMMIT, seq++) {
-    const { kind } = await store.commit(SHARD, {
-      epoch,
-      expectedSeq: seq - 1,
-      writes: writes.slice(from, from + CUSTOMERS_PER_COMMIT),
-      marks: {
-        seq,
-        offsets: {},
-        clock: null,
-        published: seq,
-        policy: POLICY.hash,
-        migrating: null,
-        silentBelow: null,
-      },
-      policyText: null,
-    });
+    const commit = stateCommit(epoch, seq, writes.slice(from, from + CUSTOMERS_PER_COMMIT));
+    const { kind } = await store.commit(SHARD, commit);
     if (kind !== "applied") throw new Error(`a commit was ${kind}`);
   }
 }

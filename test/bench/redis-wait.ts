@@ -12,6 +12,7 @@ import { median } from "./conditions.ts";
 import { fillTopics } from "./fill-topics.ts";
 import { backlogRun } from "./live.ts";
 import type { BenchSize } from "./main.ts";
+import { stateCommit } from "./state-commit.ts";
 
 const SHARDS = 8;
 const CUSTOMERS_PER_COMMIT = 500;
@@ -105,22 +106,13 @@ async function committing(store: RedisStateStore, { shards, customers }: Load): 
 
 function commitOf(epoch: number, seq: number, customers: number): StateCommit {
   const head = Buffer.alloc(190, seq);
-  const marks = {
-    seq,
-    offsets: { orders: seq * customers },
-    clock: null,
-    published: seq,
-    policy: "p".repeat(64),
-    migrating: null,
-    silentBelow: null,
-  };
   const writes = Array.from({ length: customers }, (_, i) => ({
     customerId: `c${((seq * 7919 + i * 104_729) % 20_000) + 100_000}`,
     head,
     chunks: [],
     deadlineAt: instant(1_700_000_000_000 + i * 1000 + seq),
   }));
-  return { epoch, expectedSeq: seq - 1, writes, marks, policyText: null };
+  return stateCommit(epoch, seq, writes);
 }
 
 async function liveByTurns(

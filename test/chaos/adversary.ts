@@ -5,6 +5,7 @@ import type { Fleet } from "./fleet.ts";
 import { describeDeed, type Deed, type PlannedDeed, type ServerDeed } from "./plan.ts";
 import type { FactProducer } from "./producer.ts";
 import type { ChaosServers, Ways } from "./servers.ts";
+import { until } from "./until.ts";
 
 /** Who dies takes along what it has counted since it was asked last. */
 const SCRAPE_MS = 2_000;
@@ -247,14 +248,5 @@ export class Adversary {
     const ways = this.#targets.servers.ways[place];
     if (ways === undefined) throw new Error(`there is no way to place ${place}`);
     return ways;
-  }
-}
-
-/** Throws when it does not hold within the limit. */
-export async function until(what: string, limitMs: number, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited ${limitMs / 1000} s for ${what} in vain`);
-    await sleep(100);
   }
 }

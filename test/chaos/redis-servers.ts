@@ -1,11 +1,11 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Artifacts } from "../../src/app/stack/artifacts.ts";
 import { stopChild, type Child } from "../../src/app/stack/processes.ts";
 import { startPart } from "../../src/app/stack/stack.ts";
 import { killChild } from "./kill-child.ts";
+import { until } from "./until.ts";
 
 const STOP_MS = 5_000;
 const LOADED_MS = 30_000;
@@ -70,11 +70,9 @@ export class RedisServers {
   async flush(): Promise<void> {
     await this.ask(async (redis) => {
       await redis.bgrewriteaof();
-      const deadline = Date.now() + FLUSHED_MS;
-      while (!/aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await redis.info("persistence"))) {
-        if (Date.now() > deadline) throw new Error("Redis did not write its file anew");
-        await sleep(50);
-      }
+      await until("Redis to write its file anew", FLUSHED_MS, async () =>
+        /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await redis.info("persistence")),
+      );
     });
   }
 
@@ -104,11 +102,9 @@ export class RedisServers {
     this.#replica = { dir, child };
     await askAt(child.port, async (redis) => {
       await redis.replicaof("127.0.0.1", this.port);
-      const deadline = Date.now() + SYNCED_MS;
-      while (!(await redis.info("replication")).includes("master_link_status:up")) {
-        if (Date.now() > deadline) throw new Error("the replica did not come up to the master");
-        await sleep(50);
-      }
+      await until("the replica to come up to the master", SYNCED_MS, async () =>
+        (await redis.info("replication")).includes("master_link_status:up"),
+      );
     });
   }
 

@@ -6,7 +6,7 @@ import type { Servers } from "../../src/app/compose-kafka.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
 import { setup } from "../../src/app/setup.ts";
 import { INPUT_TOPICS } from "../../src/domain/events.ts";
-import { Adversary, until } from "./adversary.ts";
+import { Adversary } from "./adversary.ts";
 import type { Break } from "./breaks.ts";
 import { Chronicle, type Deed } from "./chronicle.ts";
 import { plannedFacts } from "./facts.ts";
@@ -20,6 +20,7 @@ import { readRedis } from "./read-redis.ts";
 import { readTopics } from "./read-topics.ts";
 import type { Violation } from "./observed.ts";
 import { ChaosServers } from "./servers.ts";
+import { until } from "./until.ts";
 import { verify, type Verdict } from "./verify.ts";
 
 export interface ChaosOptions {
