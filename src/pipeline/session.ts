@@ -75,6 +75,7 @@ export class ShardSession {
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
   #failure: Error | null = null;
   #transactedAt: number;
+  #outputsPerRecord = 0;
 
   constructor(
     deps: ShardDeps,
@@ -181,6 +182,7 @@ export class ShardSession {
       origin: options.origin,
       decidedAt: options.decidedAt,
       forget: options.forget,
+      outputsPerRecord: this.#outputsPerRecord,
       quiet,
       silent: quiet ? null : this.#silent,
     });
@@ -244,9 +246,10 @@ export class ShardSession {
     throw storeMoved(this.shard, { epoch, seq });
   }
 
-  async foldAll(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    await this.load(customersOf(records));
-    for (const record of records) batch.fold(record, this.#clock);
+  /** Takes records into the batch; they are folded before the clock moves, at the latest when the batch is sealed. */
+  async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
+    await this.load(batch.strangers(records));
+    for (const record of records) batch.add(record);
     this.#offsets = batch.offsets;
     this.#endSilenceIfBehind();
   }
@@ -288,8 +291,8 @@ export class ShardSession {
   }
 
   #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
-    const output = batch.output();
-    const writes = batch.writes();
+    const { output, writes } = batch.finish(this.#clock);
+    if (batch.records > 0) this.#outputsPerRecord = batch.outputs / batch.records;
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
     // A silent re-fold must not come past the receipt it follows.
     if (!("silent" in how)) this.#offsets = readOn(this.log, this.#offsets);
@@ -349,8 +352,4 @@ export class ShardSession {
     const below = Object.entries(silent.offsets) as [keyof Offsets, number][];
     if (below.every(([topic, end]) => (this.#offsets[topic] ?? 0) >= end)) this.#silent = null;
   }
-}
-
-function* customersOf(records: readonly MergedRecord[]): Iterable<string> {
-  for (const { decoded } of records) if (decoded.kind === "event") yield decoded.event.customerId;
 }
