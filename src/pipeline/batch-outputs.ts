@@ -1,14 +1,22 @@
-import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
+import type { CauseKind, ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
+import type { Axis } from "../domain/classification.ts";
 import type { Customer } from "../domain/customer.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FoldOutput, ReferralUpdate } from "../domain/fold-api.ts";
 import type { Instant } from "../shared/instant.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { BatchOutput, DeadLetter } from "./ports.ts";
-import type { Telemetry, ToldChange } from "./telemetry.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** A batch has fewer outputs than this, so that `seq` = batch seq · 2²⁰ + index stays ascending (A4). */
 export const OUTPUTS_PER_BATCH = 2 ** 20;
+
+interface Told {
+  readonly axis: Axis;
+  readonly cause: CauseKind;
+  readonly origin: Origin;
+  count: number;
+}
 
 /** What one batch publishes: of each customer all changes in order, and the segment that the last of them leads to. */
 export class BatchOutputs {
@@ -19,8 +27,8 @@ export class BatchOutputs {
   readonly #segments = new Map<string, unknown>();
   /** Of the customer who changed last: changes of one customer come one after another, and only the last has a segment. */
   #segment: CustomerSegment | null = null;
-  /** What the operators are told of each change. */
-  readonly #told: ToldChange[] = [];
+  /** What the operators are told: how many changes of an axis, by cause and origin. */
+  readonly #told = new Map<string, Told>();
   /** Folded in a silent history: their segment is made when the batch is sealed. */
   readonly #unannounced = new Set<string>();
   readonly #referrals: (ReferralUpdate & { version: number })[] = [];
@@ -72,7 +80,7 @@ export class BatchOutputs {
         seq: change.seq,
         policy: change.policy,
       };
-      this.#told.push({ changed: change.changed, cause: change.cause, origin: change.origin });
+      this.#tell(change);
     }
   }
 
@@ -94,8 +102,19 @@ export class BatchOutputs {
   }
 
   report(telemetry: Telemetry): void {
-    for (const change of this.#told) telemetry.change(change);
+    for (const { axis, cause, origin, count } of this.#told.values()) {
+      telemetry.changes(axis, cause, origin, count);
+    }
     for (const { reason } of this.#deadLetters) telemetry.deadLetter(reason);
+  }
+
+  #tell({ changed, cause: { kind: cause }, origin }: SegmentChange): void {
+    for (const axis of changed) {
+      const key = `${axis} ${cause} ${origin}`;
+      const told = this.#told.get(key);
+      if (told === undefined) this.#told.set(key, { axis, cause, origin, count: 1 });
+      else told.count++;
+    }
   }
 
   #packSegment(): void {
