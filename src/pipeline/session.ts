@@ -189,15 +189,12 @@ export class ShardSession {
   }
 
   /**
-   * Brings customers into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
+   * Brings customers, each once, into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
    * now has been committed: an eviction in between would make a known customer look new.
    */
   async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
     const missing: string[] = [];
-    const asked = new Set<string>();
     for (const customerId of customerIds) {
-      if (asked.has(customerId)) continue;
-      asked.add(customerId);
       if (this.cache.get(customerId) === undefined) missing.push(customerId);
       else this.cache.touch(customerId, this.#nextSeq);
     }
@@ -248,8 +245,7 @@ export class ShardSession {
 
   /** Takes records into the batch; they are folded before the clock moves, at the latest when the batch is sealed. */
   async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    await this.load(batch.strangers(records));
-    for (const record of records) batch.add(record);
+    await this.load(batch.add(records));
     this.#offsets = batch.offsets;
     this.#endSilenceIfBehind();
   }

@@ -114,8 +114,10 @@ async function decoded(
   const merged: MergedRecord[] = [];
   for (let offset = from; offset < to; offset++) {
     const record = backlog.record(offset, partition);
-    const found = decoder.decode(record);
-    merged.push({ record, decoded: found instanceof Promise ? await found : found });
+    const decoding = decoder.decode(record);
+    const found = decoding instanceof Promise ? await decoding : decoding;
+    if (found.kind !== "event") throw new Error(found.detail);
+    merged.push({ record, decoded: found });
   }
   return merged;
 }
@@ -144,12 +146,8 @@ async function work(shard: number, from: number, to: number): Promise<void> {
     },
   );
   for (let at = from; at < to; at += STEP) {
-    for (const merged of await decoded(backlog, shard, at, Math.min(at + STEP, to))) {
-      const { decoded: found } = merged;
-      if (found.kind !== "event") throw new Error(found.detail);
-      const { customerId } = found.event;
+    for (const customerId of batch.add(await decoded(backlog, shard, at, Math.min(at + STEP, to)))) {
       if (cache.get(customerId) === undefined) cache.add(newCustomer(customerId), batch.seq);
-      batch.add(merged);
     }
   }
   const { output, writes } = batch.finish(null);

@@ -91,8 +91,8 @@ export const OMISSIONS: readonly Omission[] = [
     replace: [
       {
         file: "pipeline/batch.ts",
-        text: "this.#fold(customer, record, event, through);",
-        by: "this.#fold(customer, record, event, null);",
+        text: "this.#fold(customer, record, event, through)",
+        by: "this.#fold(customer, record, event, null)",
       },
     ],
   },
