@@ -4,7 +4,7 @@ import { foldEvent, nextDeadline } from "../../src/domain/fold.ts";
 import type { SimulatedEvent } from "../../src/app/simulation/simulate.ts";
 import { POLICY } from "./folded.ts";
 import { burstEvents, historyEvents, historyUpToNow } from "./growth-events.ts";
-import { compared } from "./growth.ts";
+import { compared, type SizeFigures } from "./growth.ts";
 
 const SHORT = { ordersEach: 2, days: 100 };
 
@@ -53,15 +53,10 @@ describe("a burst is as much work whatever the number of customers", () => {
 });
 
 test("sizes are compared with the base, or with the first where the base is not among them", () => {
-  const found = (eventsPerSecond: number, all: number) => ({
-    asConfigured: {
-      eventsPerSecond,
-      cpuMicrosPerEvent: { all },
-      busyShare: 1,
-      processorPeakMiB: 1,
-      changesPerEvent: 0.25,
-      cacheHitShare: 0,
-    },
+  const rest = { busyShare: 1, processorPeakMiB: 1, changesPerEvent: 0.25, cacheHitShare: 0 };
+  const found = (eventsPerSecond: number, all: number): SizeFigures => ({
+    eventsPerCustomer: { history: 2, burst: 5 },
+    bursts: { asConfigured: { eventsPerSecond, cpuMicrosPerEvent: { all }, ...rest } },
   });
   const measured = new Map([
     [10, found(50, 20)],
@@ -70,7 +65,10 @@ test("sizes are compared with the base, or with the first where the base is not 
   const ofBase = (base: number): unknown => compared(measured, base);
   expect(ofBase(100)).toMatchObject({
     10: { asConfigured: { ofBase: { eventsPerSecond: 1.25, cpuMicrosPerEvent: 0.8 } } },
-    100: { asConfigured: { ofBase: { eventsPerSecond: 1, cpuMicrosPerEvent: 1 } } },
+    100: {
+      eventsPerCustomer: { history: 2, burst: 5 },
+      asConfigured: { eventsPerSecond: 40, ofBase: { eventsPerSecond: 1, cpuMicrosPerEvent: 1 } },
+    },
   });
   expect(ofBase(1_000)).toMatchObject({
     100: { asConfigured: { ofBase: { eventsPerSecond: 0.8, cpuMicrosPerEvent: 1.25 } } },
