@@ -29,8 +29,9 @@ const ORDERS_A_YEAR = 4;
 const SHORT_HISTORY = { ordersEach: 2, days: 100 };
 
 /**
- * How the processors are set for a burst. As configured, few customers come again while they are in memory and in one batch, which
- * saves reads and writes; so the same traffic over more customers is more work. With neither, only the number of states differs.
+ * How the processors are set for a burst. As configured, customers who are few come again while they are still in memory, and in the
+ * same batch, which saves reads and writes: the same traffic over more customers is more work. `eachLoaded` allows neither from
+ * 100 000 customers on 8 partitions upwards (12 500 a shard, each once in a round), so that only the number of states differs.
  */
 const SETTINGS = {
   asConfigured: {},
