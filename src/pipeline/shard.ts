@@ -201,13 +201,13 @@ export class Shard {
   }
 
   /**
-   * Most records change no classification, and cost little: what a batch publishes, and the customers it sweeps, who as a rule change
-   * (A5: a storm is many batches), fill it sooner.
+   * Most records change no classification, and cost little: what a batch publishes fills it sooner. One sweep is a batch (A5: a storm
+   * is many): what comes in meanwhile waits for the batch before and for its own.
    */
   #isFull(batch: Batch): boolean {
-    const { batchRecords } = this.#deps.options;
-    const weight = Math.max(batch.records, 2 * batch.outputs, 4 * batch.swept);
-    return weight >= batchRecords || batch.isFull;
+    const { batchRecords, sweepCustomers } = this.#deps.options;
+    const weight = Math.max(batch.records, 2 * batch.outputs);
+    return weight >= batchRecords || batch.swept >= sweepCustomers || batch.isFull;
   }
 
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */
