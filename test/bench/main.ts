@@ -1,8 +1,11 @@
 import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { benchAssignor } from "./assignor.ts";
+import { compareResults } from "./comparison.ts";
+import { comparisonText } from "./comparison-text.ts";
 import { conditionsSince, load } from "./conditions.ts";
 import { benchHeavy } from "./heavy.ts";
+import { keepResult, newestResults, type ResultLine } from "./kept-results.ts";
 import { benchLive } from "./live.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
@@ -18,6 +21,11 @@ export interface BenchSize {
   readonly instances: number;
   /** Events a second, where the load is steady. */
   readonly rate: number;
+}
+
+interface Keeping {
+  readonly save?: true;
+  readonly compare?: true;
 }
 
 type Scenario = (size: BenchSize, say: (text: string) => void) => Promise<object>;
@@ -64,6 +72,17 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+function compareWithKept(line: ResultLine): void {
+  const kept = newestResults().get(line.scenario);
+  if (kept === undefined) {
+    say(`no result of ${line.scenario} is kept to compare with`);
+    return;
+  }
+  const comparison = compareResults(kept, line);
+  say(comparisonText(comparison));
+  if (comparison.isWorse) process.exitCode = 1;
+}
+
 await new Command("bench")
   .description(
     "Measures clientela on this machine. Starts its own servers; everything it writes is in a temporary folder.",
@@ -74,22 +93,28 @@ await new Command("bench")
   .option("--runs <n>", "runs, of which the median is told", wholeNumber(1, 100), 3)
   .option("--instances <n>", "processors, where there are several", wholeNumber(2, 20), 3)
   .option("--rate <n>", "events a second, where the load is steady", wholeNumber(10, 1_000_000), 4_000)
+  .option("--save", "keep each result as this release's, in test/bench/results")
+  .option(
+    "--compare",
+    "compare each result with the newest that is kept; exit code 1 when something is worse",
+  )
   .addHelpText(
     "after",
     `\n${Object.entries(SCENARIOS)
       .map(([name, { says }]) => `  ${name}: ${says}`)
       .join("\n")}`,
   )
-  .action(async (names: string[], size: BenchSize) => {
+  .action(async (names: string[], { save, compare, ...size }: BenchSize & Keeping) => {
     for (const name of names.length === 0 ? Object.keys(SCENARIOS) : names) {
       const scenario = SCENARIOS[name];
       if (scenario === undefined)
         throw new Error(`there is no scenario ${name}: ${Object.keys(SCENARIOS).join(", ")}`);
       const loadBefore = load();
       const figures = await scenario.run(size, say);
-      process.stdout.write(
-        `${JSON.stringify({ scenario: name, ...size, ...figures, conditions: conditionsSince(loadBefore) })}\n`,
-      );
+      const line = { scenario: name, ...size, ...figures, conditions: conditionsSince(loadBefore) };
+      process.stdout.write(`${JSON.stringify(line)}\n`);
+      if (compare === true) compareWithKept(line);
+      if (save === true) say(`kept in ${await keepResult(line)}`);
     }
   })
   .parseAsync();

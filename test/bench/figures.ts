@@ -1,0 +1,288 @@
+import { median } from "./conditions.ts";
+
+/** Figures of one kind are compared alike. */
+export type FigureKind =
+  "rate" | "cpu" | "sampled" | "bytes" | "memory" | "time" | "longest" | "count" | "ratio";
+
+interface Comparing {
+  /** A figure may be worse than the kept one by this share of it. */
+  readonly tolerance: number;
+  /** And by this much, in its unit: below it there is only noise. */
+  readonly leastDifference: number;
+  /** Says nothing when it was measured on another machine. */
+  readonly ofMachine: boolean;
+}
+
+/** How far figures of a kind differ from run to run on one quiet machine, by what was seen. */
+export const KINDS: Readonly<Record<FigureKind, Comparing>> = {
+  rate: { tolerance: 0.25, leastDifference: 0, ofMachine: true },
+  cpu: { tolerance: 0.15, leastDifference: 0, ofMachine: true },
+  /** A part of a profile. */
+  sampled: { tolerance: 0.3, leastDifference: 0.5, ofMachine: true },
+  bytes: { tolerance: 0.03, leastDifference: 0, ofMachine: false },
+  memory: { tolerance: 0.25, leastDifference: 0, ofMachine: true },
+  /** Pauses and waits: time-outs and polls are part of them. */
+  time: { tolerance: 0.5, leastDifference: 0, ofMachine: true },
+  /** The one longest of many, in ms. */
+  longest: { tolerance: 1, leastDifference: 200, ofMachine: true },
+  count: { tolerance: 0.1, leastDifference: 0, ofMachine: false },
+  /** Of two figures of one run: the machine and its load are in both. */
+  ratio: { tolerance: 0.1, leastDifference: 0, ofMachine: false },
+};
+
+export interface Figure {
+  /** In the JSON line: keys with dots between, `*` is any one key, `[]` the median of a list. */
+  readonly path: string;
+  /** `*` stands for the key that stands in the path's `*`. */
+  readonly title: string;
+  readonly unit: string;
+  readonly kind: FigureKind;
+  readonly better: "higher" | "lower";
+}
+
+/** What a scenario's JSON line holds. A path that is in neither list is an error. */
+export interface ScenarioFigures {
+  readonly title: string;
+  /** Options that it depends on: with others, only ratios can be compared. */
+  readonly sizes: readonly string[];
+  readonly figures: readonly Figure[];
+  /** Paths of what is told and not compared; below each, everything. */
+  readonly told: readonly string[];
+}
+
+const figure =
+  (kind: FigureKind, better: "higher" | "lower", unit: string) =>
+  (path: string, title: string, otherUnit = unit): Figure => ({ path, title, unit: otherUnit, kind, better });
+
+const rate = figure("rate", "higher", "events/s");
+const cpu = figure("cpu", "lower", "µs");
+const sampled = figure("sampled", "lower", "µs");
+const bytes = figure("bytes", "lower", "bytes");
+const mib = figure("memory", "lower", "MiB");
+const ms = figure("time", "lower", "ms");
+const longestMs = figure("longest", "lower", "ms");
+const seconds = figure("time", "lower", "s");
+const count = figure("count", "lower", "");
+const lowerRatio = figure("ratio", "lower", "×");
+const higherRatio = figure("ratio", "higher", "×");
+
+/** In every line. */
+const ALWAYS_TOLD = [
+  "scenario",
+  "release",
+  "date",
+  "commit",
+  "conditions",
+  "events",
+  "customers",
+  "runs",
+  "instances",
+  "rate",
+];
+
+/** Every scenario that can be kept, in the order of the documents. */
+export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
+  live: {
+    title: "A backlog through Kafka and Redis, exactly once",
+    sizes: ["events", "customers"],
+    figures: [
+      rate("eventsPerSecond", "rate"),
+      cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
+      mib("processorPeakMiB", "peak memory of the processor"),
+      bytes("redisBytesPerCustomer", "Redis a customer"),
+    ],
+    told: [],
+  },
+  replay: {
+    title: "Replay of an event file",
+    sizes: ["events", "customers"],
+    figures: [rate("*.eventsPerSecond", "rate"), mib("*.peakMiB", "peak memory")],
+    told: [],
+  },
+  work: {
+    title: "Decode, fold and encode alone",
+    sizes: ["events", "customers"],
+    figures: [
+      cpu("cpuMicros", "CPU an event, all threads"),
+      cpu("wallMicros", "time an event, the one thread"),
+      cpu("encodeMicros", "of it, encoding states and outputs"),
+      bytes("bytesPerState", "a written state"),
+      bytes("bytesPerRecord", "an input record's value"),
+      bytes("bytesPerChange", "the records of a change"),
+      mib("heapMiB", "heap at the end"),
+    ],
+    told: ["changesPerEvent"],
+  },
+  profile: {
+    title: "Where each microsecond goes",
+    sizes: ["events", "customers"],
+    figures: [
+      cpu("cpuMicrosPerEvent", "CPU an event of the processor"),
+      sampled("areas.*.cpuMicros", "CPU an event"),
+      sampled("areas.*.allocatedBytes", "allocated an event", "bytes"),
+    ],
+    told: ["topFunctions", "topAllocations", "profilerMicrosPerEvent", "unmappedShare"],
+  },
+  memory: {
+    title: "What a customer takes in Redis",
+    sizes: [],
+    figures: [
+      bytes("bytesAt6Events", "after 6 events"),
+      bytes("bytesAt60Events", "after 60 events"),
+      bytes("bytesAt600Events", "after 600 events"),
+    ],
+    told: [],
+  },
+  heavy: {
+    title: "A customer with 50 000 orders",
+    sizes: [],
+    figures: [
+      lowerRatio("inOrderRatio", "an event in order, against one of an ordinary customer"),
+      cpu("inOrderMicros", "an event in order"),
+      cpu("ordinaryInOrderMicros", "an event in order of an ordinary customer"),
+      cpu("lateMicros", "a late event"),
+      cpu("amendmentMicros", "an amendment"),
+      cpu("loadMicros", "loading the state"),
+    ],
+    told: ["orders"],
+  },
+  "rolling-restart": {
+    title: "Rolling restart under load",
+    sizes: ["instances", "rate", "customers"],
+    figures: [
+      ms("pauseMs.p50", "pause of a shard that moves, p50"),
+      ms("pauseMs.p99", "the same, p99"),
+      longestMs("pauseMs.max", "the same, longest"),
+      ms("pausePartsP50Ms.*", "of it, *"),
+      ms("keptMs.p50", "pause of a shard that stays, p50"),
+      ms("keptMs.p99", "the same, p99"),
+      longestMs("keptMs.max", "the same, longest"),
+      ms("stopMs.p50", "from SIGTERM to the exit, p50"),
+      ms("stopMs.p99", "the same, p99"),
+      longestMs("stopMs.max", "the same, longest"),
+      count("moves", "shards that moved"),
+    ],
+    told: [
+      "eventsPerSecond",
+      "threads",
+      "threadLagMaxSeconds",
+      "pauseMs.count",
+      "keptMs.count",
+      "stopMs.count",
+      "exits",
+      "rebalances",
+      "minimumMoves",
+      "changes",
+    ],
+  },
+  recovery: {
+    title: "Recovery after SIGKILL",
+    sizes: ["customers"],
+    figures: [
+      seconds("*.secondsToAssignment", "until the shards are assigned"),
+      seconds("*.secondsToFirstAcquired", "until the first shard is acquired"),
+      seconds("*.secondsToLastAcquired", "until the last shard is acquired"),
+      seconds("*.secondsToFirstChange", "until the first change"),
+      seconds("*.secondsToLastShardsChange", "until each shard has published"),
+    ],
+    told: ["backlog", "threads", "*.backlogLeft", "*.threadLagMaxSeconds", "*.shards"],
+  },
+  assignor: {
+    title: "A thousand instances that come and go",
+    sizes: [],
+    figures: [
+      count("changes.*.movedPerEvent", "shards moved"),
+      longestMs("changes.*.slowestAssignMs", "slowest assignment"),
+    ],
+    told: ["shards", "changes.*.events", "changes.*.leastPerEvent", "changes.*.orphanedPerEvent"],
+  },
+  "redis-wait": {
+    title: "Waiting for a replica of Redis",
+    sizes: ["events", "customers"],
+    figures: [
+      higherRatio("eventsRatio", "rate with the wait, in percent of the rate without", "%"),
+      rate("eventsPerSecond.*[]", "rate, * the wait"),
+      rate("largeCommitsOfAllShards.*[].perSecond", "commits of 500 customers", "a second"),
+      ms("largeCommitsOfAllShards.*[].p50Ms", "the same, p50"),
+      ms("largeCommitsOfAllShards.*[].p99Ms", "the same, p99"),
+      rate("smallCommitsOfOneShard.*[].perSecond", "commits of 10 customers, one shard", "a second"),
+      ms("smallCommitsOfOneShard.*[].p50Ms", "the same, p50"),
+      ms("smallCommitsOfOneShard.*[].p99Ms", "the same, p99"),
+    ],
+    told: [],
+  },
+};
+
+export function figuresOf(scenario: string): ScenarioFigures {
+  const found = FIGURES[scenario];
+  if (found === undefined) throw new Error(`figures.ts does not declare what ${scenario} tells`);
+  return found;
+}
+
+/** A result's values by path; of a list of numbers the median. */
+export function valuesOf(result: unknown): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>();
+  const visit = (path: string, value: unknown): void => {
+    if (Array.isArray(value)) {
+      const lists = new Map<string, unknown[]>();
+      for (const each of value) {
+        for (const [inner, one] of valuesOf(each)) lists.set(inner, [...(lists.get(inner) ?? []), one]);
+      }
+      for (const [inner, list] of lists) {
+        const numbers = list.filter((one) => typeof one === "number");
+        values.set(joined(`${path}[]`, inner), numbers.length === list.length ? median(numbers) : list);
+      }
+    } else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) visit(joined(path, key), inner);
+    } else values.set(path, value);
+  };
+  visit("", result);
+  return values;
+}
+
+const joined = (path: string, key: string): string =>
+  path === "" || key === "" ? path + key : `${path}.${key}`;
+
+export interface FoundFigure {
+  readonly path: string;
+  readonly figure: Figure;
+  /** What stands where the figure's path has a `*`; null when it has none. */
+  readonly key: string | null;
+  /** Null: not measured, such as the quantile of nothing. */
+  readonly value: number | null;
+}
+
+/** The figures of a result in the order of their declaration. Throws when it holds a path that is not declared. */
+export function figuresIn(scenario: string, result: unknown): FoundFigure[] {
+  const { figures, told } = figuresOf(scenario);
+  const found: FoundFigure[] = [];
+  const undeclared: string[] = [];
+  for (const [path, value] of valuesOf(result)) {
+    const figure = figures.find((each) => matches(each.path, path));
+    if (figure !== undefined && (typeof value === "number" || value === null)) {
+      found.push({ path, figure, key: keyOf(figure.path, path), value });
+    } else if (![...ALWAYS_TOLD, ...told].some((prefix) => matches(prefix, path, "below"))) {
+      undeclared.push(path);
+    }
+  }
+  if (undeclared.length > 0) {
+    throw new Error(`figures.ts does not declare of ${scenario}: ${undeclared.join(", ")}`);
+  }
+  return found.sort((a, b) => figures.indexOf(a.figure) - figures.indexOf(b.figure));
+}
+
+function matches(pattern: string, path: string, reach: "exactly" | "below" = "exactly"): boolean {
+  const wanted = segmentsOf(pattern);
+  const given = segmentsOf(path);
+  if (reach === "exactly" ? given.length !== wanted.length : given.length < wanted.length) return false;
+  return wanted.every((segment, i) => segment === "*" || segment === given[i]);
+}
+
+function keyOf(pattern: string, path: string): string | null {
+  return segmentsOf(path)[segmentsOf(pattern).indexOf("*")] ?? null;
+}
+
+/** `a.*[].b` is `a`, `*`, `[]`, `b`. */
+function segmentsOf(path: string): string[] {
+  return path.replaceAll("[]", ".[]").split(".");
+}
