@@ -42,6 +42,7 @@ export interface Figure {
 
 /** What a scenario's JSON line holds. A path that is in neither list is an error. */
 export interface ScenarioFigures {
+  /** Heads its part of the documents. */
   readonly title: string;
   /** Options that it depends on: with others, only ratios can be compared. */
   readonly sizes: readonly string[];
@@ -78,20 +79,76 @@ const ALWAYS_TOLD = [
   "runs",
   "instances",
   "rate",
+  "seconds",
+  "warm",
+  "against",
 ];
 
 /** Every scenario that can be kept, in the order of the documents. */
 export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
   live: {
-    title: "A backlog through Kafka and Redis, exactly once",
+    title: "A backlog through Kafka and Redis, exactly once, one processor",
     sizes: ["events", "customers"],
     figures: [
+      higherRatio("ofPeer.eventsPerSecond", "rate, of the peer's"),
+      lowerRatio("ofPeer.cpuMicrosPerEvent", "CPU an event, of the peer's"),
       rate("eventsPerSecond", "rate"),
       cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
       mib("processorPeakMiB", "peak memory of the processor"),
       bytes("redisBytesPerCustomer", "Redis a customer"),
     ],
-    told: [],
+    told: ["peer", "busyShare", "threads"],
+  },
+  "catch-up": {
+    title: "A backlog from a cold start",
+    sizes: ["events", "customers"],
+    figures: [
+      seconds("secondsToFirstCommit", "from the start to the first commit"),
+      seconds("secondsToCommitted", "until all is committed"),
+      seconds("secondsToStill", "until nothing more comes out"),
+      rate("eventsPerSecond", "rate over all of the time"),
+      rate("eventsPerSecondAtWork", "rate from the first commit on"),
+      cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
+      mib("processorPeakMiB", "peak memory of the processor"),
+    ],
+    told: ["busyShare", "threads"],
+  },
+  latency: {
+    title: "From an event to its change, under a steady load",
+    sizes: ["events", "customers", "rate"],
+    figures: [
+      ms("latencyMs.p50", "from the event to its change, p50"),
+      ms("latencyMs.p99", "the same, p99"),
+      ms("latencyMs.p999", "the same, p99.9"),
+      longestMs("latencyMs.max", "the same, longest"),
+      rate("highestEventsPerSecond", "rate of the history before it"),
+      cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
+    ],
+    told: [
+      "eventsPerSecond",
+      "isRateHeld",
+      "measuredEvents",
+      "latencyMs.count",
+      "sendMs",
+      "lagSeconds",
+      "busyShare",
+      "threads",
+    ],
+  },
+  storm: {
+    title: "A deadline of all customers at one instant",
+    sizes: ["customers", "rate"],
+    figures: [
+      seconds("secondsToFirstChange", "from the instant to the first change"),
+      seconds("secondsToLastChange", "until the last"),
+      rate("changesPerSecond", "rate", "changes/s"),
+      ms("liveLatencyMs.*.p50", "of other events to their change, p50"),
+      ms("liveLatencyMs.*.p99", "p99"),
+      ms("liveLatencyMs.*.p999", "p99.9"),
+      longestMs("liveLatencyMs.*.max", "longest"),
+      cpu("cpuMicrosPerChange.*", "CPU a change, *"),
+    ],
+    told: ["eventsPerSecond", "changes", "liveLatencyMs.*.count", "sendMs", "busyShare"],
   },
   replay: {
     title: "Replay of an event file",
@@ -114,7 +171,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     told: ["changesPerEvent"],
   },
   profile: {
-    title: "Where each microsecond goes",
+    title: "The backlog of `live`, by part of the program",
     sizes: ["events", "customers"],
     figures: [
       cpu("cpuMicrosPerEvent", "CPU an event of the processor"),
@@ -124,7 +181,8 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     told: ["topFunctions", "topAllocations", "profilerMicrosPerEvent", "unmappedShare"],
   },
   memory: {
-    title: "What a customer takes in Redis",
+    title:
+      "What a customer takes in Redis, deadline included, after so many events of the mix in three years",
     sizes: [],
     figures: [
       bytes("bytesAt6Events", "after 6 events"),
@@ -134,7 +192,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     told: [],
   },
   heavy: {
-    title: "A customer with 50 000 orders",
+    title: "A customer with 50 000 orders in the horizon beside an ordinary one, fold and state",
     sizes: [],
     figures: [
       lowerRatio("inOrderRatio", "an event in order, against one of an ordinary customer"),
@@ -188,7 +246,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     told: ["backlog", "threads", "*.backlogLeft", "*.threadLagMaxSeconds", "*.shards"],
   },
   assignor: {
-    title: "A thousand instances that come and go",
+    title: "The assignor alone, with a thousand instances that come and go",
     sizes: [],
     figures: [
       count("changes.*.movedPerEvent", "shards moved"),
@@ -197,7 +255,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     told: ["shards", "changes.*.events", "changes.*.leastPerEvent", "changes.*.orphanedPerEvent"],
   },
   "redis-wait": {
-    title: "Waiting for a replica of Redis",
+    title: "`CLIENTELA_REDIS_WAIT_REPLICAS=1` on a Redis Cluster, with and without by turns",
     sizes: ["events", "customers"],
     figures: [
       higherRatio("eventsRatio", "rate with the wait, in percent of the rate without", "%"),
@@ -260,7 +318,7 @@ export function figuresIn(scenario: string, result: unknown): FoundFigure[] {
   for (const [path, value] of valuesOf(result)) {
     const figure = figures.find((each) => matches(each.path, path));
     if (figure !== undefined && (typeof value === "number" || value === null)) {
-      found.push({ path, figure, key: keyOf(figure.path, path), value });
+      found.push({ path, figure, key: keysOf(figure.path, path).join(", ") || null, value });
     } else if (![...ALWAYS_TOLD, ...told].some((prefix) => matches(prefix, path, "below"))) {
       undeclared.push(path);
     }
@@ -271,6 +329,16 @@ export function figuresIn(scenario: string, result: unknown): FoundFigure[] {
   return found.sort((a, b) => figures.indexOf(a.figure) - figures.indexOf(b.figure));
 }
 
+/** The numbers whose path is as the pattern says, with what stands for each of its stars. */
+export function valuesAt(
+  result: unknown,
+  pattern: string,
+): { readonly keys: readonly string[]; readonly value: number }[] {
+  return [...valuesOf(result)].flatMap(([path, value]) =>
+    typeof value === "number" && matches(pattern, path) ? [{ keys: keysOf(pattern, path), value }] : [],
+  );
+}
+
 function matches(pattern: string, path: string, reach: "exactly" | "below" = "exactly"): boolean {
   const wanted = segmentsOf(pattern);
   const given = segmentsOf(path);
@@ -278,8 +346,9 @@ function matches(pattern: string, path: string, reach: "exactly" | "below" = "ex
   return wanted.every((segment, i) => segment === "*" || segment === given[i]);
 }
 
-function keyOf(pattern: string, path: string): string | null {
-  return segmentsOf(path)[segmentsOf(pattern).indexOf("*")] ?? null;
+function keysOf(pattern: string, path: string): string[] {
+  const wanted = segmentsOf(pattern);
+  return segmentsOf(path).filter((_, i) => wanted[i] === "*");
 }
 
 /** `a.*[].b` is `a`, `*`, `[]`, `b`. */

@@ -33,6 +33,14 @@ describe("Kept results", () => {
     expect(readFileSync(file, "utf8")).toMatch(/^\{\n {2}"scenario": "memory",\n[^]*\}\n$/);
   });
 
+  it("tell the peer's name, and not where it lay", async () => {
+    await keepResult(
+      { scenario: "memory", against: "/somewhere/peer-a", bytesAt6Events: 1, conditions },
+      dir,
+    );
+    expect(allResults(dir)[0]).toMatchObject({ against: "peer-a" });
+  });
+
   it("are not written when a figure is not declared", async () => {
     await expect(keepResult({ scenario: "memory", bytesAt7Events: 1, conditions }, dir)).rejects.toThrow();
     expect(allResults(dir)).toEqual([]);

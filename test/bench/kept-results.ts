@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { format } from "prettier";
 import type { Conditions } from "./conditions.ts";
 import { figuresIn } from "./figures.ts";
@@ -26,7 +26,10 @@ export interface KeptResult extends ResultLine {
 /** Writes `<release>/<scenario>.json`, over what was kept of the same release. Throws when a figure is not declared. */
 export async function keepResult(line: ResultLine, dir = RESULTS): Promise<string> {
   figuresIn(line.scenario, line);
-  const { scenario, ...rest } = line;
+  const { scenario, ...told } = line;
+  // Where the peer lay is of that machine only.
+  const against = told["against"];
+  const rest = typeof against === "string" ? { ...told, against: basename(against) } : told;
   const release = currentRelease();
   const date = new Date().toISOString().slice(0, 10);
   const folder = join(dir, release);
