@@ -22,7 +22,7 @@ const WIDTH = 640;
 const LEGEND_HEIGHT = 24;
 /** Told apart by people who do not tell red from green, on white as on black. */
 const COLOURS = [
-  "#4269d0",
+  "#6f93e8",
   "#efb118",
   "#ff725c",
   "#6cc5b0",
@@ -48,7 +48,7 @@ export function stackedBars({ points, ...drawing }: Drawing): string {
   return svgOf(
     { points, ...drawing },
     {
-      height: 50 + 32 * bars.size,
+      height: 84 + 28 * bars.size,
       marginLeft: 20 + 6 * longest,
       marginBottom: 36,
       x: { label: drawing.y, grid: true, labelAnchor: "center", labelArrow: "none" },
