@@ -2,7 +2,7 @@ import { median } from "./conditions.ts";
 
 /** Figures of one kind are compared alike. */
 export type FigureKind =
-  "rate" | "cpu" | "sampled" | "bytes" | "memory" | "time" | "longest" | "count" | "ratio";
+  "rate" | "cpu" | "sampled" | "allocated" | "bytes" | "memory" | "time" | "longest" | "count" | "ratio";
 
 interface Comparing {
   /** A figure may be worse than the kept one by this share of it. */
@@ -17,8 +17,10 @@ interface Comparing {
 export const KINDS: Readonly<Record<FigureKind, Comparing>> = {
   rate: { tolerance: 0.25, leastDifference: 0, ofMachine: true },
   cpu: { tolerance: 0.15, leastDifference: 0, ofMachine: true },
-  /** A part of a profile. */
+  /** A part of a CPU profile. */
   sampled: { tolerance: 0.3, leastDifference: 0.5, ofMachine: true },
+  /** A part of an allocation profile. */
+  allocated: { tolerance: 0.2, leastDifference: 100, ofMachine: false },
   bytes: { tolerance: 0.03, leastDifference: 0, ofMachine: false },
   memory: { tolerance: 0.25, leastDifference: 0, ofMachine: true },
   /** Pauses and waits: time-outs and polls are part of them. */
@@ -40,7 +42,7 @@ export interface Figure {
   readonly better: "higher" | "lower";
 }
 
-/** What a scenario's JSON line holds. A path that is in neither list is an error. */
+/** What a scenario's JSON line holds. A path that is in none of the lists is an error. */
 export interface ScenarioFigures {
   /** Heads its part of the documents. */
   readonly title: string;
@@ -49,6 +51,8 @@ export interface ScenarioFigures {
   readonly figures: readonly Figure[];
   /** Paths of what is told and not compared; below each, everything. */
   readonly told: readonly string[];
+  /** Told as well, and each a table of the documents: names that come and go, with a figure. */
+  readonly lists?: readonly { readonly path: string; readonly title: string; readonly unit: string }[];
 }
 
 const figure =
@@ -58,6 +62,7 @@ const figure =
 const rate = figure("rate", "higher", "events/s");
 const cpu = figure("cpu", "lower", "µs");
 const sampled = figure("sampled", "lower", "µs");
+const allocated = figure("allocated", "lower", "bytes");
 const bytes = figure("bytes", "lower", "bytes");
 const mib = figure("memory", "lower", "MiB");
 const ms = figure("time", "lower", "ms");
@@ -176,9 +181,13 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     figures: [
       cpu("cpuMicrosPerEvent", "CPU an event of the processor"),
       sampled("areas.*.cpuMicros", "CPU an event"),
-      sampled("areas.*.allocatedBytes", "allocated an event", "bytes"),
+      allocated("areas.*.allocatedBytes", "allocated on the heap an event"),
     ],
-    told: ["topFunctions", "topAllocations", "profilerMicrosPerEvent", "unmappedShare"],
+    told: ["profilerMicrosPerEvent", "unmappedShare"],
+    lists: [
+      { path: "topFunctions", title: "function: CPU an event, itself", unit: "µs" },
+      { path: "topAllocations", title: "function: allocated on the heap an event, itself", unit: "bytes" },
+    ],
   },
   memory: {
     title:
@@ -312,14 +321,15 @@ export interface FoundFigure {
 
 /** The figures of a result in the order of their declaration. Throws when it holds a path that is not declared. */
 export function figuresIn(scenario: string, result: unknown): FoundFigure[] {
-  const { figures, told } = figuresOf(scenario);
+  const { figures, told, lists = [] } = figuresOf(scenario);
+  const besides = [...ALWAYS_TOLD, ...told, ...lists.map(({ path }) => path)];
   const found: FoundFigure[] = [];
   const undeclared: string[] = [];
   for (const [path, value] of valuesOf(result)) {
     const figure = figures.find((each) => matches(each.path, path));
     if (figure !== undefined && (typeof value === "number" || value === null)) {
       found.push({ path, figure, key: keysOf(figure.path, path).join(", ") || null, value });
-    } else if (![...ALWAYS_TOLD, ...told].some((prefix) => matches(prefix, path, "below"))) {
+    } else if (!besides.some((prefix) => matches(prefix, path, "below"))) {
       undeclared.push(path);
     }
   }

@@ -75,12 +75,16 @@ async function liveOnce(
   return { ...figures, bytesPerCustomer: Math.round(bytes.bytes / bytes.customers) };
 }
 
+/** Where the measured part of a backlog begins and ends: records that are committed by then. */
+export type OnEdge = (pid: number, committed: number) => void;
+
 /** One `run` process through the backlog, under an application id of its own. */
 export async function backlogRun(
   env: NodeJS.ProcessEnv,
   dir: string,
   applicationId: string,
   events: number,
+  onEdge: OnEdge = () => undefined,
 ): Promise<Omit<Run, "bytesPerCustomer">> {
   const runEnv = {
     ...env,
@@ -108,10 +112,12 @@ export async function backlogRun(
     };
     const first = await until(processor, committed, (count) => count > 0);
     const before = usage(pids);
+    onEdge(processor.pid ?? 0, first);
     const startedAt = performance.now();
     await until(processor, committed, (count) => count >= events);
     const seconds = (performance.now() - startedAt) / 1000;
     const after = usage(pids);
+    onEdge(processor.pid ?? 0, events);
     const done = events - first;
     const cpuMicros: Record<string, number> = {};
     let all = 0;

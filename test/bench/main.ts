@@ -8,6 +8,7 @@ import { benchHeavy } from "./heavy.ts";
 import { keepResult, newestResults, type ResultLine } from "./kept-results.ts";
 import { benchLive } from "./live.ts";
 import { benchMemory } from "./memory.ts";
+import { benchProfile } from "./profile/profile.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchRedisWait } from "./redis-wait.ts";
 import { benchReplay } from "./replay.ts";
@@ -43,6 +44,10 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   live: {
     says: "a backlog through Kafka, registry and Redis, exactly once, one processor: rate, CPU by process, Redis bytes a customer",
     run: benchLive,
+  },
+  profile: {
+    says: "the backlog of `live` under V8's profilers: CPU and allocated bytes an event by part of the program and by function",
+    run: benchProfile,
   },
   "rolling-restart": {
     says: "several processors under steady load, each restarted in turn: how long each shard pauses, and that nothing is lost or doubled",

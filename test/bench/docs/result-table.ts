@@ -33,6 +33,15 @@ function resultTables(result: KeptResult): string[] {
   const tables: string[] = [];
   if (plain.length > 0) tables.push(figureTable(plain));
   if (keyed.length > 0) tables.push(keyTable(keyed));
+  for (const { path, title, unit } of figuresOf(result.scenario).lists ?? []) {
+    const rows = Object.entries(result[path] as Readonly<Record<string, number>>);
+    tables.push(
+      markdownTable(
+        [title, "figure"],
+        rows.map(([name, value]) => [`\`${name}\``, figureText(value, unit)]),
+      ),
+    );
+  }
   return tables;
 }
 

@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { numberText } from "../comparison-text.ts";
 
 export interface Point {
   /** What it is compared by: its colour. */
@@ -48,10 +49,10 @@ export function stackedBars({ points, ...drawing }: Drawing): string {
   return svgOf(
     { points, ...drawing },
     {
-      height: 84 + 28 * bars.size,
-      marginLeft: 20 + 6 * longest,
+      height: 60 + (hasLegend(points) ? LEGEND_HEIGHT : 0) + 28 * bars.size,
+      marginLeft: 20 + 7 * longest,
       marginBottom: 36,
-      x: { label: drawing.y, grid: true, labelAnchor: "center", labelArrow: "none" },
+      x: { label: drawing.y, grid: true, labelAnchor: "center", labelArrow: "none", tickFormat: numberText },
       y: { label: null, domain: [...bars] },
       marks: [
         Plot.barX(points, { x: "y", y: "x", fill: "series" }),
@@ -67,7 +68,7 @@ function inBar(points: readonly Point[]): (point: Point) => string {
   const sums = new Map<string | number, number>();
   for (const { x, y } of points) sums.set(x, (sums.get(x) ?? 0) + y);
   const longest = Math.max(...sums.values());
-  return ({ y }) => (y < longest / 20 ? "" : String(Math.round(y * 10) / 10));
+  return ({ y }) => (y < longest / 20 ? "" : numberText(y));
 }
 
 /** A line a series; `logarithmic` where sizes grow by factors. */
@@ -87,7 +88,7 @@ export function lines(drawing: Drawing, { logarithmic }: { readonly logarithmic:
         ? { type: logarithmic ? "log" : "linear", ticks: places, tickFormat: "~s" }
         : { type: "point", domain: places }),
     },
-    y: { label: drawing.y, grid: true, zero: true, nice: true, labelArrow: "none" },
+    y: { label: drawing.y, grid: true, zero: true, nice: true, labelArrow: "none", tickFormat: numberText },
     marks: [Plot.lineY(points, { x: "x", y: "y", stroke: "series", marker: "circle" }), Plot.ruleY([0])],
   });
 }
@@ -99,7 +100,7 @@ function svgOf({ title, points }: Drawing, options: Options): string {
   const drawn = plot({
     document,
     width: WIDTH,
-    marginTop: LEGEND_HEIGHT + 20,
+    marginTop: hasLegend(points) ? LEGEND_HEIGHT + 20 : 20,
     ariaLabel: title,
     style: { fontSize: "12px" },
     color: { domain: series, range },
@@ -108,10 +109,14 @@ function svgOf({ title, points }: Drawing, options: Options): string {
   const svg = drawn
     .replace("<svg ", `<svg xmlns="http://www.w3.org/2000/svg" role="img" `)
     .replace("<style>", `<style>${THEME}\n`)
-    .replace("</style>", `</style>${series.length > 1 ? legend(series) : ""}`)
+    .replace("</style>", `</style>${hasLegend(points) ? legend(series) : ""}`)
     // Of ten digits after the point nobody sees more than two.
     .replace(/\d+\.\d{3,}/g, (digits) => String(Math.round(Number(digits) * 100) / 100));
   return `${svg}\n`;
+}
+
+function hasLegend(points: readonly Point[]): boolean {
+  return new Set(points.map((point) => point.series)).size > 1;
 }
 
 function legend(series: readonly string[]): string {
