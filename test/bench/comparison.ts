@@ -1,5 +1,6 @@
 import type { Conditions } from "./conditions.ts";
-import { figuresIn, figuresOf, KINDS, type Figure, type FoundFigure } from "./figures.ts";
+import { figuresOf, KINDS, type Figure } from "./figures.ts";
+import { figuresIn, type FoundFigure } from "./found-figures.ts";
 import type { KeptResult, ResultLine } from "./kept-results.ts";
 
 /**

@@ -1,5 +1,3 @@
-import { median } from "./conditions.ts";
-
 /** Figures of one kind are compared alike. */
 export type FigureKind =
   "rate" | "cpu" | "sampled" | "allocated" | "bytes" | "memory" | "time" | "longest" | "count" | "ratio";
@@ -33,9 +31,9 @@ export const KINDS: Readonly<Record<FigureKind, Comparing>> = {
 };
 
 export interface Figure {
-  /** In the JSON line: keys with dots between, `*` is any one key, `[]` the median of a list. */
+  /** In the JSON line: keys with dots between, each `*` any one key, `[]` the median of a list. */
   readonly path: string;
-  /** `*` stands for the key that stands in the path's `*`. */
+  /** With a `*` for the key that stands in the path's; without, the key is told beside it. */
   readonly title: string;
   readonly unit: string;
   readonly kind: FigureKind;
@@ -72,38 +70,24 @@ const count = figure("count", "lower", "");
 const lowerRatio = figure("ratio", "lower", "×");
 const higherRatio = figure("ratio", "higher", "×");
 
-/** In every line. */
-const ALWAYS_TOLD = [
-  "scenario",
-  "release",
-  "date",
-  "commit",
-  "conditions",
-  "events",
-  "customers",
-  "runs",
-  "instances",
-  "rate",
-  "seconds",
-  "warm",
-  "against",
-];
+const LIVE: ScenarioFigures = {
+  title: "A backlog through Kafka and Redis, exactly once",
+  sizes: ["events", "customers", "instances"],
+  figures: [
+    higherRatio("ofPeer.eventsPerSecond", "rate, of the peer's"),
+    lowerRatio("ofPeer.cpuMicrosPerEvent", "CPU an event, of the peer's"),
+    rate("eventsPerSecond", "rate"),
+    cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
+    mib("processorPeakMiB", "peak memory of the processors"),
+    bytes("redisBytesPerCustomer", "Redis a customer"),
+  ],
+  told: ["peer", "busyShare", "threads"],
+};
 
 /** Every scenario that can be kept, in the order of the documents. */
 export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
-  live: {
-    title: "A backlog through Kafka and Redis, exactly once, one processor",
-    sizes: ["events", "customers"],
-    figures: [
-      higherRatio("ofPeer.eventsPerSecond", "rate, of the peer's"),
-      lowerRatio("ofPeer.cpuMicrosPerEvent", "CPU an event, of the peer's"),
-      rate("eventsPerSecond", "rate"),
-      cpu("cpuMicrosPerEvent.*", "CPU an event, *"),
-      mib("processorPeakMiB", "peak memory of the processor"),
-      bytes("redisBytesPerCustomer", "Redis a customer"),
-    ],
-    told: ["peer", "busyShare", "threads"],
-  },
+  live: LIVE,
+  "live-two": { ...LIVE, title: "The same by two processors that share the machine" },
   "catch-up": {
     title: "A backlog from a cold start",
     sizes: ["events", "customers"],
@@ -131,6 +115,8 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     ],
     told: [
       "eventsPerSecond",
+      "measuredSeconds",
+      "warmSeconds",
       "isRateHeld",
       "measuredEvents",
       "latencyMs.count",
@@ -154,6 +140,18 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
       cpu("cpuMicrosPerChange.*", "CPU a change, *"),
     ],
     told: ["eventsPerSecond", "changes", "liveLatencyMs.*.count", "sendMs", "busyShare"],
+  },
+  growth: {
+    title: "The same burst of events, while one thing grows",
+    sizes: ["events", "customers"],
+    figures: [
+      higherRatio("*.*.*.ofBase.eventsPerSecond", "rate, of the base's"),
+      lowerRatio("*.*.*.ofBase.cpuMicrosPerEvent", "CPU an event, of the base's"),
+      rate("*.*.*.eventsPerSecond", "rate"),
+      cpu("*.*.*.cpuMicrosPerEvent.all", "CPU an event, all"),
+      mib("*.*.*.processorPeakMiB", "peak memory of the processor"),
+    ],
+    told: ["*.*.*.cpuMicrosPerEvent", "*.*.*.busyShare", "*.*.*.changesPerEvent", "*.*.*.cacheHitShare"],
   },
   replay: {
     title: "Replay of an event file",
@@ -267,7 +265,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     title: "`CLIENTELA_REDIS_WAIT_REPLICAS=1` on a Redis Cluster, with and without by turns",
     sizes: ["events", "customers"],
     figures: [
-      higherRatio("eventsRatio", "rate with the wait, in percent of the rate without", "%"),
+      higherRatio("eventsRatio", "rate with the wait, of the rate without"),
       rate("eventsPerSecond.*[]", "rate, * the wait"),
       rate("largeCommitsOfAllShards.*[].perSecond", "commits of 500 customers", "a second"),
       ms("largeCommitsOfAllShards.*[].p50Ms", "the same, p50"),
@@ -284,84 +282,4 @@ export function figuresOf(scenario: string): ScenarioFigures {
   const found = FIGURES[scenario];
   if (found === undefined) throw new Error(`figures.ts does not declare what ${scenario} tells`);
   return found;
-}
-
-/** A result's values by path; of a list of numbers the median. */
-export function valuesOf(result: unknown): ReadonlyMap<string, unknown> {
-  const values = new Map<string, unknown>();
-  const visit = (path: string, value: unknown): void => {
-    if (Array.isArray(value)) {
-      const lists = new Map<string, unknown[]>();
-      for (const each of value) {
-        for (const [inner, one] of valuesOf(each)) lists.set(inner, [...(lists.get(inner) ?? []), one]);
-      }
-      for (const [inner, list] of lists) {
-        const numbers = list.filter((one) => typeof one === "number");
-        values.set(joined(`${path}[]`, inner), numbers.length === list.length ? median(numbers) : list);
-      }
-    } else if (typeof value === "object" && value !== null) {
-      for (const [key, inner] of Object.entries(value)) visit(joined(path, key), inner);
-    } else values.set(path, value);
-  };
-  visit("", result);
-  return values;
-}
-
-const joined = (path: string, key: string): string =>
-  path === "" || key === "" ? path + key : `${path}.${key}`;
-
-export interface FoundFigure {
-  readonly path: string;
-  readonly figure: Figure;
-  /** What stands where the figure's path has a `*`; null when it has none. */
-  readonly key: string | null;
-  /** Null: not measured, such as the quantile of nothing. */
-  readonly value: number | null;
-}
-
-/** The figures of a result in the order of their declaration. Throws when it holds a path that is not declared. */
-export function figuresIn(scenario: string, result: unknown): FoundFigure[] {
-  const { figures, told, lists = [] } = figuresOf(scenario);
-  const besides = [...ALWAYS_TOLD, ...told, ...lists.map(({ path }) => path)];
-  const found: FoundFigure[] = [];
-  const undeclared: string[] = [];
-  for (const [path, value] of valuesOf(result)) {
-    const figure = figures.find((each) => matches(each.path, path));
-    if (figure !== undefined && (typeof value === "number" || value === null)) {
-      found.push({ path, figure, key: keysOf(figure.path, path).join(", ") || null, value });
-    } else if (!besides.some((prefix) => matches(prefix, path, "below"))) {
-      undeclared.push(path);
-    }
-  }
-  if (undeclared.length > 0) {
-    throw new Error(`figures.ts does not declare of ${scenario}: ${undeclared.join(", ")}`);
-  }
-  return found.sort((a, b) => figures.indexOf(a.figure) - figures.indexOf(b.figure));
-}
-
-/** The numbers whose path is as the pattern says, with what stands for each of its stars. */
-export function valuesAt(
-  result: unknown,
-  pattern: string,
-): { readonly keys: readonly string[]; readonly value: number }[] {
-  return [...valuesOf(result)].flatMap(([path, value]) =>
-    typeof value === "number" && matches(pattern, path) ? [{ keys: keysOf(pattern, path), value }] : [],
-  );
-}
-
-function matches(pattern: string, path: string, reach: "exactly" | "below" = "exactly"): boolean {
-  const wanted = segmentsOf(pattern);
-  const given = segmentsOf(path);
-  if (reach === "exactly" ? given.length !== wanted.length : given.length < wanted.length) return false;
-  return wanted.every((segment, i) => segment === "*" || segment === given[i]);
-}
-
-function keysOf(pattern: string, path: string): string[] {
-  const wanted = segmentsOf(pattern);
-  return segmentsOf(path).filter((_, i) => wanted[i] === "*");
-}
-
-/** `a.*[].b` is `a`, `*`, `[]`, `b`. */
-function segmentsOf(path: string): string[] {
-  return path.replaceAll("[]", ".[]").split(".");
 }

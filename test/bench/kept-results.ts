@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join } from "node:path";
 import { format } from "prettier";
 import type { Conditions } from "./conditions.ts";
-import { figuresIn } from "./figures.ts";
+import { figuresIn } from "./found-figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 export const RESULTS = join(import.meta.dirname, "results");

@@ -45,7 +45,7 @@ describe("The documents of performance", () => {
     const text = resultText(result("live", { eventsPerSecond: 54_400 }));
     expect(text).toBe(
       [
-        "**A backlog through Kafka and Redis, exactly once, one processor.** 1 000 000 events; 25 000 customers; clientela 0.1.0 (2026-01-02); EPYC, 2 cores, 24 GiB; Node 24.21.0; load average 0.3 before.",
+        "**A backlog through Kafka and Redis, exactly once.** 1 000 000 events; 25 000 customers; clientela 0.1.0 (2026-01-02); EPYC, 2 cores, 24 GiB; Node 24.21.0; load average 0.3 before.",
         "",
         "| what | figure |",
         "| --- | ---: |",
@@ -85,7 +85,7 @@ describe("A plot", () => {
     const [plot] = plotsOf(LIVE);
     expect(plot?.file).toBe("cpu-by-process.svg");
     expect(plotsOf(LIVE)[0]?.svg).toBe(plot?.svg);
-    for (const text of ["CPU, µs an event", "clientela", "peer", "processor", "program", "kafka"]) {
+    for (const text of ["CPU, µs an event", "clientela", "peer", "processor", "kafka"]) {
       expect(plot?.svg).toContain(`>${text}</text>`);
     }
     expect(plot?.svg).not.toContain(">all</text>");
@@ -118,6 +118,22 @@ describe("A plot", () => {
       ([, text]) => text,
     );
     expect(shown).toEqual(["50 %", "99 %", "99.9 %", "all"]);
+  });
+
+  it("of growth has one line for each way it was set, and the sizes in their order", () => {
+    const size = (eventsPerSecond: number): object => ({ asConfigured: { eventsPerSecond } });
+    const growth = result("growth", {
+      byYears: { 1: size(50), 5: size(40) },
+      byCustomers: { 100000: { ...size(30), eachLoaded: { eventsPerSecond: 20 } }, 10000: size(50) },
+    });
+    expect(plotsOf(growth).map(({ file }) => file)).toEqual(["growth-customers.svg", "growth-years.svg"]);
+    const shown = [...(plotsOf(growth)[0]?.svg ?? "").matchAll(/>([^<>]*(?:configured|anew|k))<\/text>/g)];
+    expect(shown.map(([, text]) => text)).toEqual([
+      "as configured",
+      "each customer loaded anew",
+      "10k",
+      "100k",
+    ]);
   });
 
   it("is not there when there is nothing to draw", () => {

@@ -23,7 +23,7 @@ export async function performanceDocs(
     const result = results.get(scenario);
     const plots = result === undefined ? [] : plotsOf(result);
     const images = plots.map(({ file, title }) => `![${title}](plots/${file})`);
-    const block = result === undefined ? "" : [resultText(result), ...images].join("\n\n");
+    const block = result === undefined ? "" : resultText(result, images);
     pages.set(page, withMarkedBlock(pages.get(page) ?? "", `results ${scenario}`, block));
     for (const { file, svg } of plots) files.set(join(PLOTS_FOLDER, file), svg);
   }

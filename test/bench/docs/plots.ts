@@ -1,5 +1,5 @@
 import type { KeptResult } from "../kept-results.ts";
-import { valuesAt } from "../figures.ts";
+import { valuesAt } from "../found-figures.ts";
 import { lines, stackedBars, type Drawing, type Point } from "./svg.ts";
 
 interface DeclaredPlot extends Omit<Drawing, "points"> {
@@ -11,7 +11,7 @@ interface DeclaredPlot extends Omit<Drawing, "points"> {
   readonly points: (result: KeptResult) => Point[];
 }
 
-const growing = (axis: string, title: string): DeclaredPlot => ({
+const growing = (axis: string, path: string, title: string): DeclaredPlot => ({
   file: `growth-${axis}`,
   scenario: "growth",
   title: `Rate by ${title}`,
@@ -19,10 +19,19 @@ const growing = (axis: string, title: string): DeclaredPlot => ({
   y: "events/s",
   draw: (drawing) => lines(drawing, { logarithmic: true }),
   points: (result) =>
-    valuesAt(result, `${axis}.*.eventsPerSecond`)
-      .map(({ keys: [size], value }) => ({ series: "rate", x: Number(size), y: value }))
+    valuesAt(result, `${path}.*.*.eventsPerSecond`)
+      .map(({ keys: [size, mode = ""], value }) => ({
+        series: MODES[mode] ?? mode,
+        x: Number(size),
+        y: value,
+      }))
       .sort((a, b) => a.x - b.x),
 });
+
+const MODES: Readonly<Record<string, string>> = {
+  asConfigured: "as configured",
+  eachLoaded: "each customer loaded anew",
+};
 
 const QUANTILES: Readonly<Record<string, string>> = { p50: "50 %", p99: "99 %", p999: "99.9 %", max: "all" };
 
@@ -52,9 +61,9 @@ const PLOTS: readonly DeclaredPlot[] = [
         .filter(({ keys: [name] }) => name !== "count")
         .map(({ keys: [name = ""], value }) => ({ series: "latency", x: QUANTILES[name] ?? name, y: value })),
   },
-  growing("customers", "customers"),
-  growing("partitions", "partitions"),
-  growing("years", "years of events"),
+  growing("customers", "byCustomers", "customers"),
+  growing("partitions", "byPartitions", "partitions"),
+  growing("years", "byYears", "years of history"),
   {
     file: "replay",
     scenario: "replay",
@@ -83,10 +92,13 @@ const PLOTS: readonly DeclaredPlot[] = [
   },
 ];
 
+/** A peer is one program: what is a processor here. */
+const PARTS: Readonly<Record<string, string>> = { program: "processor" };
+
 function byProcess(result: KeptResult, bar: string, pattern: string): Point[] {
   return valuesAt(result, pattern)
     .filter(({ keys: [process] }) => process !== "all")
-    .map(({ keys: [process = ""], value }) => ({ series: process, x: bar, y: value }));
+    .map(({ keys: [process = ""], value }) => ({ series: PARTS[process] ?? process, x: bar, y: value }));
 }
 
 export interface DrawnPlot {

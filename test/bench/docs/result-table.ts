@@ -1,10 +1,11 @@
 import { numberText, titleOf } from "../comparison-text.ts";
-import { figuresIn, figuresOf, type FoundFigure } from "../figures.ts";
+import { figuresOf } from "../figures.ts";
+import { figuresIn, type FoundFigure } from "../found-figures.ts";
 import type { KeptResult } from "../kept-results.ts";
 
-/** A result as people read it, in Markdown: under what it was measured, and its figures. */
-export function resultText(result: KeptResult): string {
-  return [headText(result), ...resultTables(result)].join("\n\n");
+/** A result as people read it, in Markdown: under what it was measured, images of it, and its figures. */
+export function resultText(result: KeptResult, images: readonly string[] = []): string {
+  return [headText(result), ...images, ...resultTables(result)].join("\n\n");
 }
 
 function headText(result: KeptResult): string {

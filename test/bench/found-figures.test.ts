@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { FIGURES, figuresIn, valuesOf } from "./figures.ts";
+import { FIGURES } from "./figures.ts";
+import { figuresIn, valuesOf } from "./found-figures.ts";
 import { allResults } from "./kept-results.ts";
 
 const conditions = { cores: 2, cpu: "x", memoryGiB: 24, node: "24.21.0", loadBefore: 0, loadAfter: 0 };
