@@ -4,7 +4,15 @@ import { comparisonText, numberText } from "./comparison-text.ts";
 import { KINDS, type Figure } from "./figures.ts";
 import type { KeptResult, ResultLine } from "./kept-results.ts";
 
-const conditions = { cores: 2, cpu: "EPYC", memoryGiB: 24, node: "24.21.0", loadBefore: 0, loadAfter: 0 };
+const conditions = {
+  cores: 2,
+  cpu: "EPYC",
+  memoryGiB: 24,
+  platform: "linux",
+  node: "24.21.0",
+  loadBefore: 0,
+  loadAfter: 0,
+};
 
 const LIVE = {
   eventsPerSecond: 50_000,

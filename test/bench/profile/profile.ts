@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readSettings, serversOf } from "../../../src/app/settings.ts";
-import { stackDown, stackUp } from "../../../src/app/stack/stack.ts";
-import { fillTopics } from "../fill-topics.ts";
-import { backlogRun } from "../live.ts";
+import { runBacklog } from "../backlog-run.ts";
+import { fillTopics, SHARDS } from "../fill-topics.ts";
+import type { Instance } from "../instance.ts";
 import type { BenchSize } from "../main.ts";
+import { onStage, type Say, type Stage } from "../stage.ts";
 import { aggregate } from "./aggregate.ts";
 import { profileFigures, type ProfiledCpu } from "./profile-figures.ts";
 import { threadSeconds } from "./thread-cpu.ts";
@@ -14,11 +14,9 @@ import { allocationTree, cpuTree, type AllocationNode, type CpuProfile } from ".
 
 const ROOT = join(import.meta.dirname, "../../..");
 const SAMPLER = pathToFileURL(join(import.meta.dirname, "sample-allocations.ts")).href;
-const SHARDS = 8;
 
 interface Backlog {
-  readonly env: NodeJS.ProcessEnv;
-  readonly dir: string;
+  readonly stage: Stage;
   readonly events: number;
 }
 
@@ -27,43 +25,35 @@ interface Backlog {
  * every thread, once with its sampling of allocations. The profiler's samples say what each function has of the CPU that the
  * threads used by the system's account, since their own clock counts waiting for a core too.
  */
-export async function benchProfile(
-  { events, customers }: BenchSize,
-  say: (text: string) => void,
-): Promise<object> {
-  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
-  const endpoints = await stackUp(dir, say);
-  try {
-    const env = { ...process.env, ...endpoints };
-    const servers = serversOf(readSettings(env));
-    await fillTopics({ servers, dir, partitions: SHARDS, events, customers }, say);
-    const backlog = { env, dir, events };
-    const cpu = await profiledCpu(backlog);
+export function benchProfile({ events, customers }: BenchSize, say: Say): Promise<object> {
+  return onStage(say, async (stage) => {
+    const servers = serversOf(readSettings(stage.env));
+    await fillTopics({ servers, partitions: SHARDS, events, customers });
+    const cpu = await profiledCpu({ stage, events });
     say(`${cpu.events} events profiled`);
-    const allocated = await profiledAllocations(backlog);
+    const allocated = await profiledAllocations({ stage, events });
     return profileFigures(cpu, allocated, events);
-  } finally {
-    await stackDown(dir);
-    rmSync(dir, { recursive: true, force: true });
-  }
+  });
+}
+
+interface Edge {
+  /** Microseconds of the clock of `process.hrtime`. */
+  readonly at: number;
+  readonly committed: number;
+  readonly seconds: ReturnType<typeof threadSeconds>;
 }
 
 /** Of the measured part alone: what came before it is compiled and connected meanwhile. */
-async function profiledCpu({ env, dir, events }: Backlog): Promise<ProfiledCpu> {
+async function profiledCpu({ stage, events }: Backlog): Promise<ProfiledCpu> {
+  const { dir } = stage;
   const profiles = join(dir, "cpu");
-  const edges: {
-    readonly at: number;
-    readonly committed: number;
-    readonly seconds: ReturnType<typeof threadSeconds>;
-  }[] = [];
-  await backlogRun(
-    withNodeArgs(env, ["--cpu-prof", `--cpu-prof-dir=${profiles}`]),
-    dir,
-    "profile-cpu",
-    events,
-    (pid, committed) =>
-      edges.push({ at: Number(process.hrtime.bigint() / 1000n), committed, seconds: threadSeconds(pid) }),
-  );
+  const env = withNodeArgs(stage.env, ["--cpu-prof", `--cpu-prof-dir=${profiles}`]);
+  const edges: Edge[] = [];
+  const onEdge = ([instance]: readonly Instance[], committed: number): void => {
+    const at = Number(process.hrtime.bigint() / 1000n);
+    edges.push({ at, committed, seconds: threadSeconds(instance?.process.pid ?? 0) });
+  };
+  await runBacklog({ env, dir, applicationId: "profile-cpu", instances: 1, events, onEdge }, nothing);
   const [first, last] = edges;
   if (first === undefined || last === undefined) throw new Error("the run had no beginning and end");
   const trees = jsonFilesOf<CpuProfile>(profiles).map((each) =>
@@ -79,16 +69,19 @@ async function profiledCpu({ env, dir, events }: Backlog): Promise<ProfiledCpu> 
 }
 
 /** Of the whole run: samples of allocations have no time. */
-async function profiledAllocations({ env, dir, events }: Backlog): Promise<ReturnType<typeof aggregate>> {
+async function profiledAllocations({ stage, events }: Backlog): Promise<ReturnType<typeof aggregate>> {
+  const { dir } = stage;
   const profiles = join(dir, "allocations");
   mkdirSync(profiles);
-  const sampled = withNodeArgs({ ...env, BENCH_ALLOCATIONS_DIR: profiles }, ["--import", SAMPLER]);
-  await backlogRun(sampled, dir, "profile-allocations", events);
+  const env = withNodeArgs({ ...stage.env, BENCH_ALLOCATIONS_DIR: profiles }, ["--import", SAMPLER]);
+  await runBacklog({ env, dir, applicationId: "profile-allocations", instances: 1, events }, nothing);
   const trees = jsonFilesOf<{ readonly head: AllocationNode }>(profiles).map(({ head }) =>
     allocationTree(head),
   );
   return aggregate(trees, ROOT);
 }
+
+const nothing = (): Promise<void> => Promise.resolve();
 
 function withNodeArgs(env: NodeJS.ProcessEnv, args: readonly string[]): NodeJS.ProcessEnv {
   return { ...env, BENCH_NODE_ARGS: [env["BENCH_NODE_ARGS"] ?? "", ...args].join(" ").trim() };
