@@ -3,7 +3,15 @@ import { FIGURES } from "./figures.ts";
 import { figuresIn, valuesOf } from "./found-figures.ts";
 import { allResults } from "./kept-results.ts";
 
-const conditions = { cores: 2, cpu: "x", memoryGiB: 24, node: "24.21.0", loadBefore: 0, loadAfter: 0 };
+const conditions = {
+  cores: 2,
+  cpu: "x",
+  memoryGiB: 24,
+  platform: "linux",
+  node: "24.21.0",
+  loadBefore: 0,
+  loadAfter: 0,
+};
 
 describe("The figures of a scenario", () => {
   it("are found by their path, with the key that stands for the star", () => {

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { allResults, byRelease, keepResult, newestResults } from "./kept-results.ts";
 
-const conditions = { cores: 2, cpu: "x", memoryGiB: 24, node: "24.21.0", loadBefore: 0, loadAfter: 0 };
+const conditions = {
+  cores: 2,
+  cpu: "x",
+  memoryGiB: 24,
+  platform: "linux",
+  node: "24.21.0",
+  loadBefore: 0,
+  loadAfter: 0,
+};
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };

@@ -10,7 +10,15 @@ import { resultText } from "./result-table.ts";
 const ROOT = join(import.meta.dirname, "../../..");
 
 function result(scenario: string, figures: object): KeptResult {
-  const conditions = { cores: 2, cpu: "EPYC", memoryGiB: 24, node: "24.21.0", loadBefore: 0.3, loadAfter: 1 };
+  const conditions = {
+    cores: 2,
+    cpu: "EPYC",
+    memoryGiB: 24,
+    platform: "linux",
+    node: "24.21.0",
+    loadBefore: 0.3,
+    loadAfter: 1,
+  };
   const kept = { scenario, release: "0.1.0", date: "2026-01-02", commit: null, events: 1_000_000 };
   return { ...kept, customers: 25_000, ...figures, conditions };
 }
@@ -52,6 +60,12 @@ describe("The documents of performance", () => {
         "| rate | 54 400 events/s |",
       ].join("\n"),
     );
+  });
+
+  it("name the versions of the servers that took part", () => {
+    const live = result("live", { eventsPerSecond: 1 });
+    const conditions = { ...live.conditions, kafka: "4.3.1", redis: "8.0.2" };
+    expect(resultText({ ...live, conditions })).toContain("; Node 24.21.0, kafka 4.3.1, redis 8.0.2; ");
   });
 
   it("have a line a key where several figures have it, and a dash for what was not measured", () => {
