@@ -37,24 +37,25 @@ export function compareResults(kept: KeptResult, now: ResultLine): Comparison {
   const otherMachine = MACHINE.filter((each) => kept.conditions[each] !== now.conditions[each]);
   const told = (name: string, before: unknown, after: unknown): string =>
     `${name}: ${String(before)} then, ${String(after)} now`;
-  const conditions = (names: readonly (keyof Conditions)[]): string[] =>
-    names.map((each) => told(each, kept.conditions[each], now.conditions[each]));
+  const [before, after] = [conditionsOf(kept), conditionsOf(now)];
+  const otherConditions = [...before.keys()].filter((name) => {
+    if (name === "loadBefore") return isBusier(now.conditions, kept.conditions);
+    return name !== "loadAfter" && after.has(name) && before.get(name) !== after.get(name);
+  });
   const differences = [
-    ...conditions(otherMachine),
+    ...otherConditions.map((name) => told(name, before.get(name), after.get(name))),
     ...otherSizes.map((size) => told(size, kept[size], now[size])),
-    ...(kept.conditions.node === now.conditions.node ? [] : conditions(["node"])),
-    ...(isBusier(now.conditions, kept.conditions) ? conditions(["loadBefore"]) : []),
   ];
   const isComparable = ({ kind }: Figure): boolean =>
     kind === "ratio" || (otherSizes.length === 0 && (otherMachine.length === 0 || !KINDS[kind].ofMachine));
 
-  const before = new Map(figuresIn(scenario, kept).map((each) => [each.path, each]));
+  const figuresBefore = new Map(figuresIn(scenario, kept).map((each) => [each.path, each]));
   const figures: ComparedFigure[] = figuresIn(scenario, now).map((found) => {
-    const was = before.get(found.path)?.value ?? null;
-    before.delete(found.path);
+    const was = figuresBefore.get(found.path)?.value ?? null;
+    figuresBefore.delete(found.path);
     return compared(found, was, found.value, isComparable(found.figure));
   });
-  for (const found of before.values()) {
+  for (const found of figuresBefore.values()) {
     if (found.value !== null) figures.push(compared(found, found.value, null, true));
   }
   return {
@@ -87,6 +88,10 @@ export function judged({ kind, better }: Figure, kept: number, now: number): Ver
   const gain = better === "higher" ? now - kept : kept - now;
   if (Math.abs(gain) <= Math.max(leastDifference, tolerance * Math.abs(kept))) return "alike";
   return gain > 0 ? "better" : "worse";
+}
+
+function conditionsOf({ conditions }: ResultLine): ReadonlyMap<string, unknown> {
+  return new Map<string, unknown>(Object.entries(conditions));
 }
 
 /** Somebody else was at work, on more than half a core more than then. */

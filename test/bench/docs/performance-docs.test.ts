@@ -62,6 +62,12 @@ describe("The documents of performance", () => {
     );
   });
 
+  it("name the versions of the servers that took part", () => {
+    const live = result("live", { eventsPerSecond: 1 });
+    const conditions = { ...live.conditions, kafka: "4.3.1", redis: "8.0.2" };
+    expect(resultText({ ...live, conditions })).toContain("; Node 24.21.0, kafka 4.3.1, redis 8.0.2; ");
+  });
+
   it("have a line a key where several figures have it, and a dash for what was not measured", () => {
     const recovery = { secondsToAssignment: 9.9, secondsToFirstChange: null };
     const text = resultText(result("recovery", { byAnother: recovery, bySame: { secondsToAssignment: 11 } }));

@@ -8,10 +8,17 @@ export function resultText(result: KeptResult, images: readonly string[] = []): 
   return [headText(result), ...images, ...resultTables(result)].join("\n\n");
 }
 
+/** Whose versions are told where they took part. */
+const SERVERS = ["kafka", "redis"];
+
 function headText(result: KeptResult): string {
   const { scenario, release, date, commit, conditions } = result;
   const { title, sizes } = figuresOf(scenario);
   const { cpu, cores, memoryGiB, node, loadBefore } = conditions;
+  const told = new Map<string, unknown>(Object.entries(conditions));
+  const servers = SERVERS.filter((server) => told.has(server)).map(
+    (server) => `${server} ${String(told.get(server))}`,
+  );
   const given = sizes.flatMap((size) => {
     const value = result[size];
     return typeof value === "number" ? [`${numberText(value)} ${size}`] : [];
@@ -21,7 +28,7 @@ function headText(result: KeptResult): string {
     ...given,
     `clientela ${release} (${source})`,
     `${cpu}, ${cores} cores, ${memoryGiB} GiB`,
-    `Node ${node}`,
+    [`Node ${node}`, ...servers].join(", "),
     `load average ${loadBefore} before`,
   ];
   return `**${title}.** ${measured.join("; ")}.`;
