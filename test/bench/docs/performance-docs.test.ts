@@ -53,7 +53,7 @@ describe("The documents of performance", () => {
     const text = resultText(result("live", { eventsPerSecond: 54_400 }));
     expect(text).toBe(
       [
-        "**A backlog through Kafka and Redis, exactly once.** 1 000 000 events; 25 000 customers; clientela 0.1.0 (2026-01-02); EPYC, 2 cores, 24 GiB; Node 24.21.0; load average 0.3 before.",
+        "**A backlog through Kafka and Redis, exactly once.** events 1 000 000; customers 25 000; clientela 0.1.0 (2026-01-02); EPYC, 2 cores, 24 GiB; Node 24.21.0; load average 0.3 before.",
         "",
         "| what | figure |",
         "| --- | ---: |",

@@ -54,7 +54,7 @@ const PLOTS: readonly DeclaredPlot[] = [
     scenario: "latency",
     title: "From when an event was due until a subscriber has its change",
     x: "share of the changes",
-    y: "ms",
+    y: "latency, ms",
     draw: (drawing) => lines(drawing, { logarithmic: false }),
     points: (result) =>
       valuesAt(result, "latencyMs.*")

@@ -21,7 +21,7 @@ function headText(result: KeptResult): string {
   );
   const given = sizes.flatMap((size) => {
     const value = result[size];
-    return typeof value === "number" ? [`${numberText(value)} ${size}`] : [];
+    return typeof value === "number" ? [`${size} ${numberText(value)}`] : [];
   });
   const source = commit === null ? date : `${date}, ${commit}`;
   const measured = [

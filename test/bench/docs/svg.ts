@@ -120,7 +120,8 @@ function hasLegend(points: readonly Point[]): boolean {
 }
 
 function legend(series: readonly string[]): string {
-  let at = 10;
+  // Right of the name of the vertical axis.
+  let at = 110;
   const entries = series.map((name, i) => {
     const entry = `<rect x="${at}" y="6" width="12" height="12" fill="${COLOURS[i] ?? ""}" /><text x="${at + 17}" y="16" text-anchor="start">${escaped(name)}</text>`;
     at += 34 + name.length * 7;
