@@ -30,7 +30,10 @@ export class LatencyMeter {
 
   note(records: readonly ChangeRecord[]): void {
     const at = Date.now();
-    for (const { value } of records) if (value !== null) this.#seen.push({ value, at });
+    for (const { value } of records) {
+      // A copy: the value is a part of all that was fetched with it.
+      if (value !== null) this.#seen.push({ value: Buffer.from(value), at });
+    }
   }
 
   /**

@@ -161,6 +161,15 @@ function usual(option: "events" | "customers" | "runs" | "instances"): string {
   return [USUAL[option], ...others].join(", ");
 }
 
+/** Options that would be ignored in silence. */
+function refuseUseless(name: string, { against, axis, sizes }: BenchSize): void {
+  const { run } = SCENARIOS[name] ?? {};
+  if (against !== null && run !== benchLive) throw new Error(`--against is for live, not for ${name}`);
+  if ((axis !== null || sizes !== null) && run !== benchGrowth)
+    throw new Error(`--axis and --sizes are for growth, not for ${name}`);
+  if (sizes !== null && axis === null) throw new Error("--sizes needs the --axis of which they are");
+}
+
 /** The sizes that say something: without those that are left to the scenario, and without a place on this machine. */
 function told({ against, ...size }: BenchSize): object {
   return Object.fromEntries(Object.entries(size).filter(([, value]) => value !== null));
@@ -200,6 +209,7 @@ await new Command("bench")
       if (scenario === undefined)
         throw new Error(`there is no scenario ${name}: ${Object.keys(SCENARIOS).join(", ")}`);
       const size = { ...USUAL, ...scenario.sizes, ...given };
+      refuseUseless(name, size);
       const loadBefore = load();
       const figures = await scenario.run(size, say);
       const conditions = {

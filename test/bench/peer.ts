@@ -79,18 +79,14 @@ export async function runPeer(folder: string, { env, dir }: Stage, size: PeerSiz
   }
 }
 
-/** Deletes the topics and the groups that the work has brought: changelogs and positions of one run are none of the next one's. */
+/** Deletes the topics that the work has brought: changelogs of one run are none of the next one's. Its group ends by itself. */
 async function leavingNothing<T>(admin: Admin, work: () => Promise<T>): Promise<T> {
-  const groupsNow = async (): Promise<string[]> =>
-    (await admin.listGroups()).groups.map(({ groupId }) => groupId);
-  const topics = new Set(await admin.listTopics());
-  const groups = new Set(await groupsNow());
+  const before = new Set(await admin.listTopics());
   try {
     return await work();
   } finally {
-    const isLeft = (topic: string): boolean => !topics.has(topic) && !topic.startsWith("__");
+    const isLeft = (topic: string): boolean => !before.has(topic) && !topic.startsWith("__");
     await admin.deleteTopics({ topics: (await admin.listTopics()).filter(isLeft) });
-    await admin.deleteGroups((await groupsNow()).filter((group) => !groups.has(group)));
   }
 }
 
@@ -121,11 +117,11 @@ function figuresOf(line: PeerLine, brokerSeconds: number): PeerFigures {
   };
 }
 
-/** Between two samples it grows evenly. */
+/** Between two samples it grows evenly. Throws when the moment is not between two. */
 export function cpuAt(samples: readonly Sample[], at: number): number {
   const next = samples.findIndex((sample) => sample.at >= at);
   const [before, after] = [samples[next - 1], samples[next]];
-  if (after === undefined) throw new Error("there is no sample at the time asked for");
-  if (before === undefined) return after.cpu;
+  if (before === undefined || after === undefined)
+    throw new Error("no samples of the CPU around that moment");
   return before.cpu + ((at - before.at) / (after.at - before.at)) * (after.cpu - before.cpu);
 }

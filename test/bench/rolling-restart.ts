@@ -37,6 +37,7 @@ interface Restart {
  * sees: from the last change that its former owner sent to the first that its next one did.
  */
 export function benchRollingRestart(size: BenchSize, say: Say): Promise<object> {
+  if (size.instances < 2) throw new Error("somebody must take the shards over: --instances 2 or more");
   return onStage(say, async (stage) => {
     const running: Instance[] = [];
     stage.later(() => endAll(running));

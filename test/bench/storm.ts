@@ -159,7 +159,7 @@ function liveCustomers(customers: number): number {
 }
 
 /** L₀ of the profile that customers without attributes have: the last, which matches all (S5.3). */
-function firstLapseMs(): number {
+export function firstLapseMs(): number {
   const profile = builtInPolicy().profiles.at(-1);
   if (profile === undefined) throw new Error("the policy has no profile");
   return profile.lapse.firstMs;
