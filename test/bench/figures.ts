@@ -151,7 +151,13 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
       cpu("*.*.*.cpuMicrosPerEvent.all", "CPU an event, all"),
       mib("*.*.*.processorPeakMiB", "peak memory of the processor"),
     ],
-    told: ["*.*.*.cpuMicrosPerEvent", "*.*.*.busyShare", "*.*.*.changesPerEvent", "*.*.*.cacheHitShare"],
+    told: [
+      "*.*.eventsPerCustomer",
+      "*.*.*.cpuMicrosPerEvent",
+      "*.*.*.busyShare",
+      "*.*.*.changesPerEvent",
+      "*.*.*.cacheHitShare",
+    ],
   },
   replay: {
     title: "Replay of an event file",

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FIGURES } from "./figures.ts";
 import { figuresIn, valuesOf } from "./found-figures.ts";
@@ -65,6 +67,15 @@ describe("The figures of a scenario", () => {
     const kept = allResults();
     expect(kept.length).toBeGreaterThan(0);
     for (const result of kept) expect(figuresIn(result.scenario, result)).not.toEqual([]);
+  });
+
+  it("are declared for every scenario that can be run", () => {
+    const help = execFileSync(process.execPath, [join(import.meta.dirname, "main.ts"), "--help"], {
+      encoding: "utf8",
+    });
+    const scenarios = [...help.matchAll(/^ {2}([a-z-]+): /gm)].map(([, name]) => name);
+    expect(scenarios).toContain("assignor");
+    expect(scenarios.filter((name) => FIGURES[name ?? ""] === undefined)).toEqual([]);
   });
 
   it("have a path each", () => {
