@@ -15,6 +15,8 @@ export interface BacklogRun {
   readonly events: number;
   /** Of these, committed by an earlier run of the application. Default: none. */
   readonly done?: number;
+  /** Called where the measured part begins and where it ends, with the records that are committed by then. */
+  readonly onEdge?: (instances: readonly Instance[], committed: number) => void;
 }
 
 export interface BacklogFigures {
@@ -47,8 +49,10 @@ export async function runBacklog<T>(
     return await withInstances(env, run.instances, async (instances) => {
       const first = await untilAllWork(run, instances, progress);
       const ledger = openLedger(pidsOf(run.dir, instances));
+      run.onEdge?.(instances, first);
       await progress.untilCommitted(run.events, instances);
       const used = ledger();
+      run.onEdge?.(instances, run.events);
       const events = run.events - first;
       // Deadlines that were due while the backlog was read are applied once it is behind.
       await progress.untilStill(instances);

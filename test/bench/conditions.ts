@@ -61,7 +61,12 @@ const TICKS_PER_SECOND = 100;
 
 /** CPU seconds (user and system) a process has used so far. */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return cpuSecondsOf(`/proc/${pid}/stat`);
+}
+
+/** The same of a process or thread by its file. */
+export function cpuSecondsOf(path: string): number {
+  const stat = readFileSync(path, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -2,12 +2,16 @@ import { Command, Option } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { benchAssignor } from "./assignor.ts";
 import { benchCatchUp } from "./catch-up.ts";
+import { compareResults } from "./comparison.ts";
+import { comparisonText } from "./comparison-text.ts";
 import { conditionsSince, load, serverVersions } from "./conditions.ts";
 import { AXES, benchGrowth, type Axis } from "./growth.ts";
 import { benchHeavy } from "./heavy.ts";
+import { keepResult, newestResults, type ResultLine } from "./kept-results.ts";
 import { benchLatency } from "./latency.ts";
 import { benchLive } from "./live.ts";
 import { benchMemory } from "./memory.ts";
+import { benchProfile } from "./profile/profile.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchRedisWait } from "./redis-wait.ts";
 import { benchReplay } from "./replay.ts";
@@ -32,6 +36,11 @@ export interface BenchSize {
   readonly sizes: readonly number[] | null;
   /** Folder of a peer program; null: none. */
   readonly against: string | null;
+}
+
+interface Keeping {
+  readonly save?: true;
+  readonly compare?: true;
 }
 
 type Scenario = (size: BenchSize, say: Say) => Promise<object>;
@@ -98,6 +107,10 @@ const SCENARIOS: Readonly<Record<string, Described>> = {
     run: benchGrowth,
     sizes: { events: 500_000, runs: 1 },
   },
+  profile: {
+    says: "the backlog of `live` under V8's profilers: CPU and allocated bytes an event by part of the program and by function",
+    run: benchProfile,
+  },
   "rolling-restart": {
     says: "several processors under steady load, each restarted in turn: how long each shard pauses, and that nothing is lost or doubled",
     run: benchRollingRestart,
@@ -128,6 +141,17 @@ const SCENARIOS: Readonly<Record<string, Described>> = {
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function compareWithKept(line: ResultLine): void {
+  const kept = newestResults().get(line.scenario);
+  if (kept === undefined) {
+    say(`no result of ${line.scenario} is kept to compare with`);
+    return;
+  }
+  const comparison = compareResults(kept, line);
+  say(comparisonText(comparison));
+  if (comparison.isWorse) process.exitCode = 1;
+}
 
 /** The usual size and those of scenarios that have another. */
 function usual(option: "events" | "customers" | "runs" | "instances"): string {
@@ -168,13 +192,18 @@ await new Command("bench")
     text.split(",").map(wholeNumber(1, 9_000_000)),
   )
   .option("--against <folder>", "live: a peer program, see test/bench/peer.ts")
+  .option("--save", "keep each result as this release's, in test/bench/results")
+  .option(
+    "--compare",
+    "compare each result with the newest that is kept; exit code 1 when something is worse",
+  )
   .addHelpText(
     "after",
     `\n${Object.entries(SCENARIOS)
       .map(([name, { says }]) => `  ${name}: ${says}`)
       .join("\n")}`,
   )
-  .action(async (names: string[], given: Partial<BenchSize>) => {
+  .action(async (names: string[], { save, compare, ...given }: Partial<BenchSize> & Keeping) => {
     for (const name of names.length === 0 ? Object.keys(SCENARIOS) : names) {
       const scenario = SCENARIOS[name];
       if (scenario === undefined)
@@ -187,7 +216,10 @@ await new Command("bench")
         ...conditionsSince(loadBefore),
         ...(scenario.alone === true ? {} : await serverVersions()),
       };
-      process.stdout.write(`${JSON.stringify({ scenario: name, ...told(size), ...figures, conditions })}\n`);
+      const line = { scenario: name, ...told(size), ...figures, conditions };
+      process.stdout.write(`${JSON.stringify(line)}\n`);
+      if (compare === true) compareWithKept(line);
+      if (save === true) say(`kept in ${await keepResult(line)}`);
     }
   })
   .parseAsync();
