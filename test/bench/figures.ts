@@ -194,13 +194,13 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     ],
   },
   memory: {
-    title:
-      "What a customer takes in Redis, deadline included, after so many events of the mix in three years",
+    title: "What a customer takes in Redis, deadline included, after three years",
     sizes: [],
     figures: [
-      bytes("bytesAt6Events", "after 6 events"),
-      bytes("bytesAt60Events", "after 60 events"),
-      bytes("bytesAt600Events", "after 600 events"),
+      bytes("bytesAt6Orders", "six plain orders"),
+      bytes("bytesAt6Events", "6 events of the mix"),
+      bytes("bytesAt60Events", "60 events of the mix"),
+      bytes("bytesAt600Events", "600 events of the mix"),
     ],
     told: [],
   },
