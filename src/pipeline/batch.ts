@@ -1,5 +1,6 @@
 import { newCustomer, type Customer } from "../domain/customer.ts";
 import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
+import { changeOf } from "../domain/draft.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FactTopic } from "../domain/events.ts";
 import { advance, foldEvent, nextDeadline, repolicy } from "../domain/fold.ts";
@@ -285,26 +286,9 @@ export class Batch {
   }
 
   #change(draft: ChangeDraft): SegmentChange {
-    const { policy } = this.#context;
+    const { policy, decidedAt } = this.#context;
     const now = this.#context.now();
-    return {
-      changeId: draft.changeId,
-      customerId: draft.customerId,
-      seq: this.#nextSeq(),
-      changed: draft.changed,
-      previous: draft.previous,
-      current: draft.current,
-      effectiveAt: draft.effectiveAt,
-      decidedAt: this.#context.decidedAt ?? now,
-      cause: draft.cause,
-      reasons: draft.reasons,
-      facts: draft.facts,
-      next: draft.next,
-      policy: { version: policy.version, hash: policy.hash },
-      levers: draft.levers,
-      origin: this.#origin(draft, now),
-      supersedes: draft.supersedes,
-    };
+    return changeOf(draft, this.#nextSeq(), decidedAt ?? now, this.#origin(draft, now), policy);
   }
 
   #origin(draft: ChangeDraft, now: Instant): Origin {
