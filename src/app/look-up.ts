@@ -1,4 +1,5 @@
 import { createStateCodec } from "../adapters/avro/state-codec.ts";
+import type { NewRecord } from "../adapters/embedded/embedded-log.ts";
 import { readEventFiles } from "../adapters/embedded/event-files.ts";
 import { createVirtualClock } from "../adapters/embedded/clock.ts";
 import { checkTopics } from "../adapters/kafka/topics.ts";
@@ -10,7 +11,7 @@ import { partitionOf } from "../shared/murmur2.ts";
 import { withAdmin } from "./admin.ts";
 import { startEmbedded } from "./compose-embedded.ts";
 import { stateStoreOf, type Servers } from "./compose-kafka.ts";
-import { newestInstant, throwIfInterrupted } from "./replay.ts";
+import { throwIfInterrupted } from "./interrupted.ts";
 
 /** A customer as the state store has it; null: unknown. Its shard is by the number of partitions, which the broker knows. */
 export async function customerFromStore(
@@ -65,4 +66,14 @@ export async function customerFromFiles(
   } finally {
     await engine.stop();
   }
+}
+
+/** The newest `occurredAt` so far. */
+function newestInstant(before: Instant, records: readonly NewRecord[]): Instant {
+  let newest = before;
+  for (const { decoded } of records) {
+    if (decoded?.kind !== "event" || decoded.event.topic === "referrals") continue;
+    if (decoded.event.occurredAt > newest) newest = decoded.event.occurredAt;
+  }
+  return newest;
 }

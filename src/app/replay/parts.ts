@@ -1,0 +1,142 @@
+import { readPiece, type Piece, type Scratch } from "../../adapters/embedded/scratch.ts";
+import { hashOfId, type ScannedLine } from "../../adapters/embedded/line-scan.ts";
+import type { ReferralUpdate } from "../../domain/fold-api.ts";
+
+/** Customers are dealt out to so many parts by the hash of their id; a part is replayed at once, by one thread. */
+export const PARTS = 256;
+
+/** Lines of one part gather in blocks of this size, unless one is longer. */
+const BLOCK_BYTES = 64 * 1024;
+
+/** Before the bytes of an entry: length, file and flags, hash of the id (32 bits each), then line, position and full length as doubles. */
+const HEADER_BYTES = 40;
+const KNOWN_UTF8 = 1;
+const MAY_REFER = 2;
+const REFERRAL = 4;
+const FLAG_BITS = 3;
+
+/** A line of an event file, or a referral that another customer's order has given, as a part keeps it. */
+export interface Entry {
+  /** Place of its file among those given. */
+  readonly file: number;
+  readonly line: number;
+  /** Place among all lines in the order in which they are read. A referral comes right after the line that gave it. */
+  readonly position: number;
+  readonly hash: number;
+  readonly bytes: Buffer;
+  /** Length of a line that was too long to be kept; null: all of it is here. */
+  readonly cutFromBytes: number | null;
+  readonly isKnownUtf8: boolean;
+  readonly mayRefer: boolean;
+  readonly isReferral: boolean;
+}
+
+interface Part {
+  block: Buffer | null;
+  used: number;
+  readonly pieces: Piece[];
+}
+
+/** All lines by part, in their order. */
+export class Parts {
+  readonly #scratch: Scratch;
+  readonly #parts: readonly Part[] = Array.from({ length: PARTS }, () => ({
+    block: null,
+    used: 0,
+    pieces: [],
+  }));
+  /** Some line may name a referrer. */
+  mayRefer = false;
+  bytes = 0;
+
+  constructor(scratch: Scratch) {
+    this.#scratch = scratch;
+  }
+
+  add({ file, line, isKnownUtf8, hash, mayRefer }: ScannedLine, position: number): void {
+    if (mayRefer) this.mayRefer = true;
+    const flags = (isKnownUtf8 ? KNOWN_UTF8 : 0) | (mayRefer ? MAY_REFER : 0);
+    this.#write(line.bytes, file, flags, hash, line.number, position, line.cutFromBytes);
+  }
+
+  /** Files a referral with its referrer. Of one position they must come in their order. */
+  addReferral(referral: ReferralUpdate & { readonly version: number }, position: number): void {
+    const bytes = Buffer.from(JSON.stringify(referral));
+    this.#write(bytes, 0, KNOWN_UTF8 | REFERRAL, hashOfId(referral.customerId), 0, position, null);
+  }
+
+  /** What a part has so far; it may still grow. */
+  pieces(part: number): readonly Piece[] {
+    const of = this.#part(part);
+    this.#seal(of);
+    return of.pieces;
+  }
+
+  /** Frees a part. */
+  drop(part: number): void {
+    for (const piece of this.#part(part).pieces.splice(0)) this.#scratch.drop(piece);
+  }
+
+  #write(
+    bytes: Buffer,
+    file: number,
+    flags: number,
+    hash: number,
+    line: number,
+    position: number,
+    cutFromBytes: number | null,
+  ): void {
+    const part = this.#part(hash % PARTS);
+    const length = HEADER_BYTES + bytes.length + (-bytes.length & 7);
+    if (part.block !== null && part.used + length > part.block.length) this.#seal(part);
+    part.block ??= Buffer.from(new SharedArrayBuffer(Math.max(BLOCK_BYTES, length)));
+    const { block, used } = part;
+    block.writeUInt32LE(bytes.length, used);
+    block.writeUInt32LE((file << FLAG_BITS) | flags, used + 4);
+    block.writeUInt32LE(hash, used + 8);
+    block.writeDoubleLE(line, used + 16);
+    block.writeDoubleLE(position, used + 24);
+    block.writeDoubleLE(cutFromBytes ?? -1, used + 32);
+    bytes.copy(block, used + HEADER_BYTES);
+    part.used += length;
+    this.bytes += length;
+  }
+
+  #seal(part: Part): void {
+    if (part.block !== null) part.pieces.push(this.#scratch.keep(part.block.subarray(0, part.used)));
+    part.block = null;
+    part.used = 0;
+  }
+
+  #part(part: number): Part {
+    const found = this.#parts[part];
+    if (found === undefined) throw new Error(`there is no part ${part} of ${PARTS}`);
+    return found;
+  }
+}
+
+/** The entries of a part, in their order. */
+export function* entriesOf(pieces: readonly Piece[]): Generator<Entry, void> {
+  for (const piece of pieces) {
+    const view = readPiece(piece);
+    const block = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+    for (let at = 0; at < block.length;) {
+      const length = block.readUInt32LE(at);
+      const fileAndFlags = block.readUInt32LE(at + 4);
+      const cutFromBytes = block.readDoubleLE(at + 32);
+      const start = at + HEADER_BYTES;
+      yield {
+        file: fileAndFlags >>> FLAG_BITS,
+        line: block.readDoubleLE(at + 16),
+        position: block.readDoubleLE(at + 24),
+        hash: block.readUInt32LE(at + 8),
+        bytes: block.subarray(start, start + length),
+        cutFromBytes: cutFromBytes < 0 ? null : cutFromBytes,
+        isKnownUtf8: (fileAndFlags & KNOWN_UTF8) !== 0,
+        mayRefer: (fileAndFlags & MAY_REFER) !== 0,
+        isReferral: (fileAndFlags & REFERRAL) !== 0,
+      };
+      at = start + length + (-length & 7);
+    }
+  }
+}
