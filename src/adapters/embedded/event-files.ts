@@ -41,8 +41,8 @@ export interface EventFiles<T = NewRecord> extends AsyncIterable<T[]> {
   progress(): EventFileProgress;
 }
 
-/** What reads the lines of one file. `chunk`: what most lines are views into. */
-type LineReader<T> = (line: Line, chunk: Buffer, isKnownUtf8: boolean) => T;
+/** What reads the lines of one file. */
+type LineReader<T> = (line: Line, isKnownUtf8: boolean) => T;
 
 interface Source {
   readonly name: string;
@@ -63,7 +63,7 @@ export async function readEventFiles(
 ): Promise<EventFiles> {
   const reader =
     (_: number, name: string): LineReader<NewRecord> =>
-    (line, _chunk, isKnownUtf8) =>
+    (line, isKnownUtf8) =>
       recordOfLine(name, line, isKnownUtf8);
   return readFiles(paths, options, reader, instantOf);
 }
@@ -75,7 +75,7 @@ export async function scanEventFiles(
 ): Promise<EventFiles<ScannedLine>> {
   const reader = (file: number, name: string): LineReader<ScannedLine> => {
     const scanner = new LineScanner(file, name);
-    return (line, chunk, isKnownUtf8) => scanner.scan(line, chunk, isKnownUtf8);
+    return (line, isKnownUtf8) => scanner.scan(line, isKnownUtf8);
   };
   return readFiles(paths, options, reader, ({ at }) => at);
 }
@@ -154,7 +154,7 @@ async function* readSource<T>(
       `${source.name} can't be read after line ${source.splitter.linesRead}: ${(error as Error).message}`,
     ]);
   }
-  const last = source.splitter.end().map((line) => read(line, line.bytes, false));
+  const last = source.splitter.end().map((line) => read(line, false));
   if (last.length > 0) yield last;
 }
 
@@ -164,7 +164,7 @@ function linesOf<T>(source: Source, chunk: Buffer | string, read: LineReader<T>)
   // Almost always the whole chunk is sound, and saying so once costs a tenth of asking line by line. A character cut in two
   // by the end of the chunk only means that the lines are asked.
   const isKnownUtf8 = isUtf8(bytes);
-  return lines.map((line, i) => read(line, bytes, isKnownUtf8 && i > 0));
+  return lines.map((line, i) => read(line, isKnownUtf8 && i > 0));
 }
 
 function streamOf(source: Source, options: EventFileOptions): Readable {

@@ -17,50 +17,65 @@ export interface ScannedLine {
 }
 
 const QUOTE = 0x22;
+const ESCAPE = 0x5c;
 const COLON = 0x3a;
 const GREATEST_SCANNED_ID = 512;
 
+/** Behind the first quote; looked for by their first letter. */
+const CUSTOMER_ID = Buffer.from('customerId"');
+const OCCURRED_AT = Buffer.from('occurredAt"');
+const REFERRED_BY = Buffer.from('referredBy"');
+const NULL_LETTER = 0x6e;
+
 /**
- * Finds in lines what decides where they go: customer, instant, whether they name a referrer. Almost every line can be looked through for
- * its keys; one that could be read in more than one way (an escape, a key that is there twice or is spaced unusually) is read whole.
+ * Finds in lines of one file what decides where they go: customer, instant, whether they name a referrer. Almost every line can be looked
+ * through for its keys; one that could be read in more than one way (an escape, a key that is there twice or is spaced unusually) is read
+ * whole.
  */
 export class LineScanner {
   readonly #file: number;
   readonly #name: string;
-  readonly #customerId = new Finder('"customerId"');
-  readonly #occurredAt = new Finder('"occurredAt"');
-  readonly #referredBy = new Finder('"referredBy"');
-  readonly #escape = new Finder("\\");
 
   constructor(file: number, name: string) {
     this.#file = file;
     this.#name = name;
   }
 
-  /** `chunk`: what the line is a view into, where it is one. */
-  scan(line: Line, chunk: Buffer, isKnownUtf8: boolean): ScannedLine {
+  scan(line: Line, isKnownUtf8: boolean): ScannedLine {
     const { bytes } = line;
-    const offset = bytes.buffer === chunk.buffer ? bytes.byteOffset - chunk.byteOffset : -1;
-    const isView = offset >= 0 && offset + bytes.length <= chunk.length;
-    const text = isView ? chunk : bytes;
-    const start = isView ? offset : 0;
-    const end = start + bytes.length;
-    const id = this.#customerId.only(text, start, end);
-    const instant = this.#occurredAt.only(text, start, end);
-    if (id < 0 || instant < 0 || this.#escape.next(text, start, end) >= 0 || line.cutFromBytes !== null) {
-      return this.#read(line, isKnownUtf8);
+    let id = -1;
+    let instant = -1;
+    let referrer = -1;
+    let isPlain = line.cutFromBytes === null;
+    // Asked for with every byte, the length is half of the work.
+    const { length } = bytes;
+    for (let at = 0; at < length; at++) {
+      const byte = bytes[at];
+      if (byte === ESCAPE) isPlain = false;
+      if (byte !== QUOTE) continue;
+      switch (bytes[at + 1]) {
+        case CUSTOMER_ID[0]:
+          if (!isAt(bytes, at + 1, CUSTOMER_ID)) break;
+          if (id >= 0) isPlain = false;
+          id = at + 1 + CUSTOMER_ID.length;
+          break;
+        case OCCURRED_AT[0]:
+          if (!isAt(bytes, at + 1, OCCURRED_AT)) break;
+          if (instant >= 0) isPlain = false;
+          instant = at + 1 + OCCURRED_AT.length;
+          break;
+        case REFERRED_BY[0]:
+          if (!isAt(bytes, at + 1, REFERRED_BY)) break;
+          if (referrer >= 0) isPlain = false;
+          referrer = at + 1 + REFERRED_BY.length;
+      }
     }
-    const hash = hashAfterKey(text, id, end);
-    const at = instantAfterKey(text, instant, end);
+    const hash = isPlain && bytes[id] === COLON ? hashAt(bytes, id + 1) : null;
+    const at = isPlain && bytes[instant] === COLON ? instantAt(bytes, instant + 1) : null;
     if (hash === null || at === null) return this.#read(line, isKnownUtf8);
-    return { file: this.#file, line, isKnownUtf8, hash, at, mayRefer: this.#mayRefer(text, start, end) };
-  }
-
-  #mayRefer(text: Buffer, start: number, end: number): boolean {
-    if (this.#referredBy.next(text, start, end) < 0) return false;
-    const only = this.#referredBy.only(text, start, end);
     // null, as many producers write it, names nobody.
-    return only < 0 || text[only + 12] !== COLON || text[only + 13] !== 0x6e;
+    const mayRefer = referrer >= 0 && !(bytes[referrer] === COLON && bytes[referrer + 1] === NULL_LETTER);
+    return { file: this.#file, line, isKnownUtf8, hash, at, mayRefer };
   }
 
   #read(line: Line, isKnownUtf8: boolean): ScannedLine {
@@ -77,47 +92,19 @@ export class LineScanner {
   }
 }
 
-/** The places of a text in a chunk, each looked for once: lines are asked in their order. */
-class Finder {
-  readonly #needle: Buffer;
-  #text: Buffer | null = null;
-  /** The first place at or after where was last looked; ∞: none. */
-  #at = -1;
-
-  constructor(needle: string) {
-    this.#needle = Buffer.from(needle);
-  }
-
-  /** The first place within [start, end); -1: none. */
-  next(text: Buffer, start: number, end: number): number {
-    if (this.#text !== text || this.#at < start) this.#look(text, start);
-    return this.#at < end ? this.#at : -1;
-  }
-
-  /** The only place within [start, end); -1: none, or more than one. */
-  only(text: Buffer, start: number, end: number): number {
-    const at = this.next(text, start, end);
-    if (at < 0) return -1;
-    this.#look(text, at + this.#needle.length);
-    return this.#at < end ? -1 : at;
-  }
-
-  #look(text: Buffer, from: number): void {
-    this.#text = text;
-    const at = text.indexOf(this.#needle, from);
-    this.#at = at < 0 ? Infinity : at;
-  }
+function isAt(bytes: Buffer, start: number, key: Buffer): boolean {
+  for (let i = 1; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+  return true;
 }
 
-/** FNV-1a over the bytes of the text that follows a key; null: no plain text does. */
-function hashAfterKey(text: Buffer, key: number, end: number): number | null {
-  const from = key + 14;
-  if (text[from - 2] !== COLON || text[from - 1] !== QUOTE) return null;
+/** FNV-1a over the bytes of the text that begins here; null: no plain text does. */
+function hashAt(bytes: Buffer, start: number): number | null {
+  if (bytes[start] !== QUOTE) return null;
   let hash = FNV_OFFSET;
-  const limit = Math.min(end, from + GREATEST_SCANNED_ID + 1);
-  for (let at = from; at < limit; at++) {
-    const byte = text[at] ?? 0;
-    if (byte === QUOTE) return at === from ? null : hash >>> 0;
+  const limit = Math.min(bytes.length, start + GREATEST_SCANNED_ID + 2);
+  for (let at = start + 1; at < limit; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === QUOTE) return at === start + 1 ? null : hash >>> 0;
     hash = Math.imul(hash ^ byte, FNV_PRIME);
   }
   return null;
@@ -133,14 +120,13 @@ export function hashOfId(customerId: string): number {
   return hash >>> 0;
 }
 
-/** The instant that follows a key, -∞ for what is none and makes the line no event; null: to be read as JSON. */
-function instantAfterKey(text: Buffer, key: number, end: number): number | null {
-  const from = key + 13;
-  if (text[from - 1] !== COLON) return null;
-  if (text[from] !== QUOTE) return digits(text, from, end);
-  const close = text.indexOf(QUOTE, from + 1);
-  if (close < 0 || close >= end) return null;
-  const at = plainInstant(text, from + 1, close) ?? parseInstant(text.toString("latin1", from + 1, close));
+/** The instant that begins here, -∞ for what is none and makes the line no event; null: to be read as JSON. */
+function instantAt(bytes: Buffer, start: number): number | null {
+  if (bytes[start] !== QUOTE) return digits(bytes, start, bytes.length);
+  const close = bytes.indexOf(QUOTE, start + 1);
+  if (close < 0) return null;
+  const at =
+    plainInstant(bytes, start + 1, close) ?? parseInstant(bytes.toString("latin1", start + 1, close));
   return at ?? -Infinity;
 }
 

@@ -31,8 +31,20 @@ export interface Entry {
   readonly isReferral: boolean;
 }
 
+/** Memory that all threads share, seen in three ways. */
+interface Block {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+}
+
+function newBlock(bytes: number): Block {
+  const memory = new SharedArrayBuffer(bytes);
+  return { bytes: new Uint8Array(memory), words: new Uint32Array(memory), doubles: new Float64Array(memory) };
+}
+
 interface Part {
-  block: Buffer | null;
+  block: Block | null;
   used: number;
   readonly pieces: Piece[];
 }
@@ -88,22 +100,22 @@ export class Parts {
   ): void {
     const part = this.#part(hash % PARTS);
     const length = HEADER_BYTES + bytes.length + (-bytes.length & 7);
-    if (part.block !== null && part.used + length > part.block.length) this.#seal(part);
-    part.block ??= Buffer.from(new SharedArrayBuffer(Math.max(BLOCK_BYTES, length)));
+    if (part.block !== null && part.used + length > part.block.bytes.length) this.#seal(part);
+    part.block ??= newBlock(Math.max(BLOCK_BYTES, length));
     const { block, used } = part;
-    block.writeUInt32LE(bytes.length, used);
-    block.writeUInt32LE((file << FLAG_BITS) | flags, used + 4);
-    block.writeUInt32LE(hash, used + 8);
-    block.writeDoubleLE(line, used + 16);
-    block.writeDoubleLE(position, used + 24);
-    block.writeDoubleLE(cutFromBytes ?? -1, used + 32);
-    bytes.copy(block, used + HEADER_BYTES);
+    block.words[used >> 2] = bytes.length;
+    block.words[(used >> 2) + 1] = (file << FLAG_BITS) | flags;
+    block.words[(used >> 2) + 2] = hash;
+    block.doubles[(used >> 3) + 2] = line;
+    block.doubles[(used >> 3) + 3] = position;
+    block.doubles[(used >> 3) + 4] = cutFromBytes ?? -1;
+    block.bytes.set(bytes, used + HEADER_BYTES);
     part.used += length;
     this.bytes += length;
   }
 
   #seal(part: Part): void {
-    if (part.block !== null) part.pieces.push(this.#scratch.keep(part.block.subarray(0, part.used)));
+    if (part.block !== null) part.pieces.push(this.#scratch.keep(part.block.bytes.subarray(0, part.used)));
     part.block = null;
     part.used = 0;
   }
@@ -118,18 +130,20 @@ export class Parts {
 /** The entries of a part, in their order. */
 export function* entriesOf(pieces: readonly Piece[]): Generator<Entry, void> {
   for (const piece of pieces) {
-    const view = readPiece(piece);
-    const block = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    for (let at = 0; at < block.length;) {
-      const length = block.readUInt32LE(at);
-      const fileAndFlags = block.readUInt32LE(at + 4);
-      const cutFromBytes = block.readDoubleLE(at + 32);
+    const { buffer, byteOffset, byteLength } = readPiece(piece);
+    const block = Buffer.from(buffer, byteOffset, byteLength);
+    const words = new Uint32Array(buffer, byteOffset, byteLength >> 2);
+    const doubles = new Float64Array(buffer, byteOffset, byteLength >> 3);
+    for (let at = 0; at < byteLength;) {
+      const length = words[at >> 2] ?? 0;
+      const fileAndFlags = words[(at >> 2) + 1] ?? 0;
+      const cutFromBytes = doubles[(at >> 3) + 4] ?? 0;
       const start = at + HEADER_BYTES;
       yield {
         file: fileAndFlags >>> FLAG_BITS,
-        line: block.readDoubleLE(at + 16),
-        position: block.readDoubleLE(at + 24),
-        hash: block.readUInt32LE(at + 8),
+        line: doubles[(at >> 3) + 2] ?? 0,
+        position: doubles[(at >> 3) + 3] ?? 0,
+        hash: words[(at >> 2) + 2] ?? 0,
         bytes: block.subarray(start, start + length),
         cutFromBytes: cutFromBytes < 0 ? null : cutFromBytes,
         isKnownUtf8: (fileAndFlags & KNOWN_UTF8) !== 0,
