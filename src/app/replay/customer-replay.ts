@@ -5,12 +5,13 @@ import { FACT_TOPICS, type CustomerEvent, type DeadLetterReason } from "../../do
 import { advance, foldEvent } from "../../domain/fold.ts";
 import type { FoldOptions, FoldOutput, ReferralUpdate } from "../../domain/fold-api.ts";
 import type { Policy } from "../../domain/policy.ts";
-import { eventInstant } from "../../pipeline/merge.ts";
-import { instant, type Instant } from "../../shared/instant.ts";
+import type { Instant } from "../../shared/instant.ts";
 
 /** An event of a customer, where it stands among all that are read. */
 export interface Arrival {
   readonly event: CustomerEvent;
+  /** `occurredAt`; of a referral that of the event it comes from. */
+  readonly at: number;
   readonly position: number;
 }
 
@@ -66,6 +67,7 @@ export function replayCustomer<A extends Arrival>(
 /** A referral that an order of the customer gives or takes back, and where that happens. */
 export interface GivenReferral {
   readonly referral: ReferralUpdate & { readonly version: number };
+  readonly at: number;
   readonly position: number;
 }
 
@@ -78,11 +80,11 @@ export function referralsGiven(
   const customer = newCustomer(customerId);
   const options: FoldOptions = { policy, quiet: true, anonymous: true, forget: false };
   const given: GivenReferral[] = [];
-  for (const { event, position } of inMergedOrder(arrivals)) {
+  for (const { event, at, position } of inMergedOrder(arrivals)) {
     const outcome = foldEvent(customer, event, null, options);
     if (outcome.kind !== "folded") continue;
     for (const referral of outcome.referrals) {
-      given.push({ referral: { ...referral, version: given.length }, position });
+      given.push({ referral: { ...referral, version: given.length }, at, position });
     }
   }
   return given;
@@ -105,8 +107,7 @@ export function inMergedOrder<A extends Arrival>(arrivals: readonly A[]): readon
     for (const head of heads) {
       const arrival = head.queue[head.next];
       if (arrival === undefined) continue;
-      const at = eventInstant(arrival.event);
-      if (at < lowestAt) [lowest, lowestAt] = [head, at];
+      if (arrival.at < lowestAt) [lowest, lowestAt] = [head, arrival.at];
     }
     const taken = lowest?.queue[lowest.next++];
     if (taken === undefined) return merged;
@@ -117,16 +118,10 @@ export function inMergedOrder<A extends Arrival>(arrivals: readonly A[]): readon
 function isMerged(arrivals: readonly Arrival[]): boolean {
   let before: number = -Infinity;
   let topic = "";
-  for (const { event } of arrivals) {
-    const at = eventInstant(event);
+  for (const { event, at } of arrivals) {
     if (at < before || (at === before && event.topic !== topic)) return false;
     before = at;
     topic = event.topic;
   }
   return true;
-}
-
-/** The instant at which a customer's events may be cut off: what is later is not seen. */
-export function isSeen(event: CustomerEvent, asOf: Instant): boolean {
-  return event.topic === "referrals" || event.occurredAt <= instant(asOf);
 }

@@ -1,6 +1,6 @@
 import { readPiece, type Piece, type Scratch } from "../../adapters/embedded/scratch.ts";
 import { hashOfId, type ScannedLine } from "../../adapters/embedded/line-scan.ts";
-import type { ReferralUpdate } from "../../domain/fold-api.ts";
+import type { GivenReferral } from "./customer-replay.ts";
 
 /** Customers are dealt out to so many parts by the hash of their id; a part is replayed at once, by one thread. */
 export const PARTS = 256;
@@ -19,6 +19,7 @@ const FLAG_BITS = 3;
 export interface Entry {
   /** Place of its file among those given. */
   readonly file: number;
+  /** Of a referral: `occurredAt` of the event that it comes from. */
   readonly line: number;
   /** Place among all lines in the order in which they are read. A referral comes right after the line that gave it. */
   readonly position: number;
@@ -71,10 +72,10 @@ export class Parts {
     this.#write(line.bytes, file, flags, hash, line.number, position, line.cutFromBytes);
   }
 
-  /** Files a referral with its referrer. Of one position they must come in their order. */
-  addReferral(referral: ReferralUpdate & { readonly version: number }, position: number): void {
+  /** Files a referral with its referrer, right behind the line that it comes from. Those of one line must come in their order. */
+  addReferral({ referral, at, position }: GivenReferral): void {
     const bytes = Buffer.from(JSON.stringify(referral));
-    this.#write(bytes, 0, KNOWN_UTF8 | REFERRAL, hashOfId(referral.customerId), 0, position, null);
+    this.#write(bytes, 0, KNOWN_UTF8 | REFERRAL, hashOfId(referral.customerId), at, position + 0.5, null);
   }
 
   /** What a part has so far; it may still grow. */

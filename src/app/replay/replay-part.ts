@@ -8,7 +8,6 @@ import type { Piece } from "../../adapters/embedded/scratch.ts";
 import type { Instant } from "../../shared/instant.ts";
 import { changeLine, deadLetterLine, segmentLine, timelineLine } from "../result-lines.ts";
 import {
-  isSeen,
   referralsGiven,
   replayCustomer,
   type Arrival,
@@ -67,9 +66,13 @@ export function replayPart(pieces: readonly Piece[], terms: PartTerms): PartResu
   const customers = new Map<string, Placed[]>();
   for (const entry of entriesOf(pieces)) {
     const decoded = decode(entry, terms);
-    if (decoded.kind === "dead_letter") refuse(entry, decoded.reason, decoded.detail);
-    else if (isSeen(decoded.event, asOf))
-      file(customers, { event: decoded.event, position: entry.position, entry });
+    if (decoded.kind === "dead_letter") {
+      refuse(entry, decoded.reason, decoded.detail);
+      continue;
+    }
+    const { event } = decoded;
+    const at = event.topic === "referrals" ? entry.line : event.occurredAt;
+    if (at <= asOf) file(customers, { event, at, position: entry.position, entry });
     else later++;
   }
   for (const [customerId, arrivals] of customers) {
@@ -120,9 +123,10 @@ export function referralsOfPart(pieces: readonly Piece[], terms: PartTerms): Giv
   for (const entry of entriesOf(pieces)) {
     if (entry.isReferral || !hashes.has(entry.hash)) continue;
     const decoded = decode(entry, terms);
-    if (decoded.kind === "event" && isSeen(decoded.event, terms.asOf)) {
-      file(customers, { event: decoded.event, position: entry.position });
-    }
+    if (decoded.kind !== "event" || decoded.event.topic === "referrals") continue;
+    const { event } = decoded;
+    const at = event.occurredAt;
+    if (at <= terms.asOf) file(customers, { event, at, position: entry.position });
   }
   return [...customers].flatMap(([customerId, arrivals]) =>
     referralsGiven(customerId, arrivals, terms.policy),

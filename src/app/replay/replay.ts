@@ -133,10 +133,7 @@ async function dealOutReferrals(parts: Parts, crew: Crew, asOf: Instant, signal:
   await eachPart(crew, signal, async (part) => {
     const pieces = parts.pieces(part);
     if (pieces.length === 0) return;
-    for (const { referral, position } of await crew.referrals(pieces, asOf)) {
-      // Right after the line that it comes from, and before the next one.
-      parts.addReferral(referral, position + 0.5);
-    }
+    for (const given of await crew.referrals(pieces, asOf)) parts.addReferral(given);
   });
 }
 
