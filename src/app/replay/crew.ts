@@ -5,7 +5,7 @@ import type { Policy } from "../../domain/policy.ts";
 import type { Instant } from "../../shared/instant.ts";
 import { policyText } from "../policy-file.ts";
 import type { GivenReferral } from "./customer-replay.ts";
-import { referralsOfPart, replayPart, type Output, type PartResult } from "./replay-part.ts";
+import { PartReplayer, type Output, type PartResult } from "./replay-part.ts";
 
 export interface ThreadData {
   readonly policyText: string;
@@ -37,11 +37,11 @@ const YOUNG_GENERATION_MIB = 32;
 
 /** This thread alone: what is small is done before others have started. */
 export function crewOfOne(policy: Policy, files: readonly string[], outputs: readonly Output[]): Crew {
-  const terms = { policy, files, outputs };
+  const replayer = new PartReplayer({ policy, files, outputs });
   return {
     size: 1,
-    referrals: (pieces, asOf) => Promise.resolve(referralsOfPart(pieces, { ...terms, asOf })),
-    replay: (pieces, asOf) => Promise.resolve(replayPart(pieces, { ...terms, asOf })),
+    referrals: (pieces, asOf) => Promise.resolve(replayer.referrals(pieces, asOf)),
+    replay: (pieces, asOf) => Promise.resolve(replayer.replay(pieces, asOf)),
     stop: () => Promise.resolve(),
   };
 }

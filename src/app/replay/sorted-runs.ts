@@ -7,58 +7,73 @@ export interface LineSink {
   write(lines: Uint8Array): void | Promise<void>;
 }
 
-/** A run grows no longer than this (UTF-16 units): then another is begun. */
-const RUN_CHARACTERS = 32 * 2 ** 20;
+/** A run grows no longer than this: then another is begun. */
+const RUN_BYTES = 32 * 2 ** 20;
+const FIRST_BYTES = 64 * 1024;
 /** Before the id and the text of an entry: place as a double, their lengths as 32 bits each. */
 const HEADER_BYTES = 16;
+const NEWLINE = 0x0a;
 
 /** Sorts lines by (place, customer); what has both in common stays in the order in which it was added. */
 export class RunWriter {
+  /** Entries as they were added: as bytes they are nothing to the garbage collector. */
+  #added = Buffer.alloc(0);
+  #used = 0;
+  #starts: number[] = [];
   #places: number[] = [];
   #ids: string[] = [];
-  #texts: string[] = [];
-  #characters = 0;
   #runs: Uint8Array<ArrayBuffer>[] = [];
 
-  /** `text`: whole lines, each with its end. */
-  add(place: number, customerId: string, text: string): void {
+  add(place: number, customerId: string, line: string): void {
+    const start = this.#used;
+    // UTF-8 takes at most three bytes for each UTF-16 unit.
+    this.#makeRoom(HEADER_BYTES + 3 * (customerId.length + line.length) + 1);
+    const added = this.#added;
+    const idLength = added.write(customerId, start + HEADER_BYTES);
+    const text = start + HEADER_BYTES + idLength;
+    const textLength = added.write(line, text) + 1;
+    added[text + textLength - 1] = NEWLINE;
+    added.writeDoubleLE(place, start);
+    added.writeUInt32LE(idLength, start + 8);
+    added.writeUInt32LE(textLength, start + 12);
+    this.#used = text + textLength;
+    this.#starts.push(start);
     this.#places.push(place);
     this.#ids.push(customerId);
-    this.#texts.push(text);
-    this.#characters += text.length;
-    if (this.#characters > RUN_CHARACTERS) this.#seal();
+    if (this.#used > RUN_BYTES) this.#seal();
   }
 
   /** The runs so far; the writer begins anew. */
   take(): Uint8Array<ArrayBuffer>[] {
-    if (this.#texts.length > 0) this.#seal();
+    if (this.#used > 0) this.#seal();
     const runs = this.#runs;
     this.#runs = [];
     return runs;
   }
 
+  #makeRoom(bytes: number): void {
+    if (this.#used + bytes <= this.#added.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#added.length, this.#used + bytes));
+    larger.set(this.#added.subarray(0, this.#used));
+    this.#added = larger;
+  }
+
   #seal(): void {
-    const [places, ids, texts] = [this.#places, this.#ids, this.#texts];
-    const order = Array.from(texts.keys());
+    const [starts, places, ids] = [this.#starts, this.#places, this.#ids];
+    const order = Array.from(starts.keys());
     order.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0) || compareUtf8(ids[a] ?? "", ids[b] ?? ""));
-    let bytes = 0;
-    for (const i of order)
-      bytes += HEADER_BYTES + Buffer.byteLength(ids[i] ?? "") + Buffer.byteLength(texts[i] ?? "");
-    const run = Buffer.allocUnsafeSlow(bytes);
+    const run = Buffer.allocUnsafeSlow(this.#used);
     let at = 0;
     for (const i of order) {
-      const idLength = run.write(ids[i] ?? "", at + HEADER_BYTES);
-      const textLength = run.write(texts[i] ?? "", at + HEADER_BYTES + idLength);
-      run.writeDoubleLE(places[i] ?? 0, at);
-      run.writeUInt32LE(idLength, at + 8);
-      run.writeUInt32LE(textLength, at + 12);
-      at += HEADER_BYTES + idLength + textLength;
+      const entry = this.#added.subarray(starts[i], starts[i + 1] ?? this.#used);
+      run.set(entry, at);
+      at += entry.length;
     }
     this.#runs.push(run);
+    this.#used = 0;
+    this.#starts = [];
     this.#places = [];
     this.#ids = [];
-    this.#texts = [];
-    this.#characters = 0;
   }
 }
 
