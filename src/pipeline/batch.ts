@@ -37,11 +37,6 @@ export interface BatchContext {
   readonly telemetry: Telemetry;
   /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */
   now(): Instant;
-  /** Set for a replay of files: every change says so (S8). */
-  readonly origin: Origin | null;
-  /** See ShardOptions.decidedAt. */
-  readonly decidedAt: Instant | null;
-  readonly forget: boolean;
   /** Nothing is published at all: the silent re-fold of A4. */
   readonly quiet: boolean;
   /** A silent first start's history: there only segments are published (I6). */
@@ -82,8 +77,8 @@ export class Batch {
     this.openedAt = openedAt;
     this.#offsets = { ...offsets };
     this.#context = context;
-    this.#loud = { policy: context.policy, quiet: false, forget: context.forget };
-    this.#mute = { policy: context.policy, quiet: true, forget: context.forget };
+    this.#loud = { policy: context.policy, quiet: false, forget: true };
+    this.#mute = { policy: context.policy, quiet: true, forget: true };
   }
 
   get offsets(): Offsets {
@@ -286,14 +281,12 @@ export class Batch {
   }
 
   #change(draft: ChangeDraft): SegmentChange {
-    const { policy, decidedAt } = this.#context;
     const now = this.#context.now();
-    return changeOf(draft, this.#nextSeq(), decidedAt ?? now, this.#origin(draft, now), policy);
+    return changeOf(draft, this.#nextSeq(), now, this.#origin(draft, now), this.#context.policy);
   }
 
   #origin(draft: ChangeDraft, now: Instant): Origin {
-    const { origin, policy } = this.#context;
-    if (origin !== null) return origin;
+    const { policy } = this.#context;
     if (draft.cause.kind === "POLICY") return "POLICY";
     return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";
   }

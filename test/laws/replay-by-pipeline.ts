@@ -26,12 +26,14 @@ export async function replayByPipeline(
   const changes: string[] = [];
   const deadLetters: string[] = [];
   const tell = (customerId: string, change: SegmentChange | null): void => {
-    changes.push(JSON.stringify(withoutSeq(changeLine(customerId, change))));
+    // What is decided now tells so; a replay, that it is one.
+    const told: SegmentChange | null =
+      change === null ? null : { ...change, decidedAt: asOf, origin: "REPLAY" };
+    changes.push(JSON.stringify(withoutSeq(changeLine(customerId, told))));
   };
   const engine = await startEmbedded({
     policy,
     clock,
-    shard: { origin: "REPLAY", decidedAt: asOf, forget: false },
     onCommitted(output) {
       for (const { customerId, change } of output.changes) tell(customerId, change);
       for (const { record, reason, message } of output.deadLetters) {

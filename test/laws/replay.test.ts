@@ -7,7 +7,8 @@ import { readEventFiles } from "../../src/adapters/embedded/event-files.ts";
 import type { NewRecord } from "../../src/adapters/embedded/embedded-log.ts";
 import { eventLine } from "../../src/app/simulation/event-line.ts";
 import type { SimulatedEvent } from "../../src/app/simulation/simulate.ts";
-import { changeLine } from "../../src/app/result-lines.ts";
+import { customerFromFiles } from "../../src/app/look-up.ts";
+import { changeLine, timelineLine } from "../../src/app/result-lines.ts";
 import { newCustomer, type Customer } from "../../src/domain/customer.ts";
 import { changeOf } from "../../src/domain/draft.ts";
 import { acceptEvent } from "../../src/domain/accept.ts";
@@ -15,6 +16,7 @@ import type { CustomerEvent, FactTopic } from "../../src/domain/events.ts";
 import { advance, foldEvent } from "../../src/domain/fold.ts";
 import type { FoldOutput } from "../../src/domain/fold-api.ts";
 import type { Policy } from "../../src/domain/policy.ts";
+import { timeline as timelineOf } from "../../src/domain/timeline.ts";
 import { instant, type Instant } from "../../src/shared/instant.ts";
 import { compareUtf8 } from "../../src/shared/utf8-order.ts";
 import { jsonLines } from "../child.ts";
@@ -26,6 +28,7 @@ import { replayByPipeline, withoutSeq } from "./replay-by-pipeline.ts";
 const folder = mkdtempSync(join(tmpdir(), "clientela-laws-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const NEVER = new AbortController().signal;
 const DAYS = 900;
 const CUSTOMERS = ["c1", "c2", "é\u{1f600}", 'a "quoted" one', "\uffff"];
 /** Only those that an order may name, and one more. */
@@ -256,11 +259,21 @@ test("referrals are told to referrers at once, and changes are in the order of t
         events.map((event) => JSON.stringify(event)),
       );
       const options = end === null ? { policy } : { policy, asOf: end };
-      const { changes, replayed } = await replayTexts([file], options);
+      const { changes, timeline, replayed } = await replayTexts([file], options);
       const { asOf } = replayed;
       const seen = events.map(filledIn).filter(({ occurredAt }) => occurredAt <= asOf);
       expect(plainLines(changes)).toEqual(replayByHand(seen, asOf, policy));
       if (changes.includes('"topic":"referrals"')) referrals++;
+      // One customer alone, as `timeline --events` shows it.
+      if (end !== null) return;
+      for (const id of REFERRERS) {
+        const { customer, newestAt } = await customerFromFiles([file], id, policy, NEVER);
+        expect(newestAt).toBe(asOf);
+        const own = customer === null ? [] : timelineOf(customer, asOf, policy);
+        expect(
+          own.map((transition) => JSON.stringify(timelineLine({ customerId: id, ...transition }))),
+        ).toEqual(textLines(timeline).filter((line) => line.startsWith(`{"customerId":"${id}"`)));
+      }
     }),
     { numRuns: 150 },
   );

@@ -5,6 +5,10 @@ import type { GivenReferral } from "./customer-replay.ts";
 /** Customers are dealt out to so many parts by the hash of their id; a part is replayed at once, by one thread. */
 export const PARTS = 256;
 
+export function partOf(customerId: string): number {
+  return hashOfId(customerId) % PARTS;
+}
+
 /** Lines of one part gather in blocks of this size, unless one is longer. */
 const BLOCK_BYTES = 64 * 1024;
 

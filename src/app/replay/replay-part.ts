@@ -1,12 +1,13 @@
 import { acceptEvent, type Decoded } from "../../domain/accept.ts";
 import { segmentAt } from "../../domain/explain.ts";
-import type { DeadLetterReason } from "../../domain/events.ts";
+import type { CustomerEvent, DeadLetterReason } from "../../domain/events.ts";
 import type { Customer } from "../../domain/customer.ts";
 import type { Policy } from "../../domain/policy.ts";
 import { timeline } from "../../domain/timeline.ts";
 import { recordOfLine } from "../../adapters/embedded/event-line.ts";
+import { hashOfId } from "../../adapters/embedded/line-scan.ts";
 import type { Piece } from "../../adapters/embedded/scratch.ts";
-import type { Instant } from "../../shared/instant.ts";
+import { instant, type Instant } from "../../shared/instant.ts";
 import { changeLine, deadLetterLine, segmentLine, timelineLine } from "../result-lines.ts";
 import { referralsGiven, replayCustomer, type Arrival, type GivenReferral } from "./customer-replay.ts";
 import { entriesOf, type Entry } from "./parts.ts";
@@ -35,6 +36,12 @@ export interface PartResult {
 
 interface Placed extends Arrival {
   readonly entry: Entry;
+}
+
+const NOBODY = { change: ignore, refused: ignore };
+
+function ignore(): void {
+  // Who asks for a customer asks for nothing else.
 }
 
 /** Replays parts, one at a time. */
@@ -76,9 +83,8 @@ export class PartReplayer {
         refuse(entry, decoded.reason, decoded.detail);
         continue;
       }
-      const { event } = decoded;
-      const at = event.topic === "referrals" ? entry.line : event.occurredAt;
-      if (at <= asOf) file(customers, { event, at, position: entry.position, entry });
+      const placed = this.#placed(decoded.event, entry);
+      if (placed.at <= asOf) file(customers, placed);
       else later++;
     }
     const terms = { policy, asOf, tellsChanges: this.#tellsChanges };
@@ -106,18 +112,37 @@ export class PartReplayer {
     const hashes = new Set<number>();
     for (const { mayRefer, hash } of entriesOf(pieces)) if (mayRefer) hashes.add(hash);
     if (hashes.size === 0) return [];
-    const customers = new Map<string, Arrival[]>();
+    const customers = new Map<string, Placed[]>();
     for (const entry of entriesOf(pieces)) {
       if (entry.isReferral || !hashes.has(entry.hash)) continue;
       const decoded = this.#decode(entry);
-      if (decoded.kind !== "event" || decoded.event.topic === "referrals") continue;
-      const { event } = decoded;
-      const at = event.occurredAt;
-      if (at <= asOf) file(customers, { event, at, position: entry.position });
+      if (decoded.kind !== "event") continue;
+      const placed = this.#placed(decoded.event, entry);
+      if (placed.at <= asOf) file(customers, placed);
     }
     return [...customers].flatMap(([customerId, arrivals]) =>
       referralsGiven(customerId, arrivals, this.#terms.policy),
     );
+  }
+
+  /** One customer alone, as it stands at the end; null: no line names it. */
+  customer(pieces: readonly Piece[], customerId: string, asOf: Instant): Customer | null {
+    const hash = hashOfId(customerId);
+    const arrivals: Placed[] = [];
+    for (const entry of entriesOf(pieces)) {
+      const decoded = entry.hash === hash ? this.#decode(entry) : null;
+      if (decoded?.kind !== "event" || decoded.event.customerId !== customerId) continue;
+      arrivals.push(this.#placed(decoded.event, entry));
+    }
+    if (arrivals.length === 0) return null;
+    const terms = { policy: this.#terms.policy, asOf, tellsChanges: false };
+    const customer = replayCustomer(customerId, inOrderOfPosition(arrivals), terms, NOBODY);
+    return customer.isEmpty ? null : customer;
+  }
+
+  #placed(event: CustomerEvent, entry: Entry): Placed {
+    const at = event.topic === "referrals" ? instant(entry.line) : event.occurredAt;
+    return { event, at, position: entry.position, entry };
   }
 
   #decode(entry: Entry): Decoded {
