@@ -14,11 +14,12 @@ export class ResultFile implements LineSink {
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
   #error: Error | null = null;
+  readonly #onError = (error: Error): void => void (this.#error = error);
 
   private constructor(path: string, stream: Writable) {
     this.#path = path;
     this.#stream = stream;
-    stream.on("error", (error: Error) => (this.#error = error));
+    stream.on("error", this.#onError);
   }
 
   /** `-` is standard output. Throws UsageError when the file can't be written. */
@@ -48,7 +49,10 @@ export class ResultFile implements LineSink {
   /** Throws ClientelaError when not all could be written (the disk is full). */
   async close(): Promise<void> {
     await this.#flush();
-    if (this.#path === "-") return;
+    if (this.#path === "-") {
+      this.#stream.off("error", this.#onError);
+      return;
+    }
     this.#stream.end();
     await finished(this.#stream).catch((error: unknown) => this.#fail(error));
   }
