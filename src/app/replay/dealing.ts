@@ -6,7 +6,7 @@ import type { Crew } from "./crew.ts";
 import { Newest } from "./newest.ts";
 import { PARTS, type Parts } from "./parts.ts";
 
-const GREATEST_MEMORY_BYTES = 2 ** 30;
+const GREATEST_MEMORY_BYTES = 2 ** 29;
 
 /** Bytes of lines and results that are kept in memory. */
 export function memoryForReplay(): number {

@@ -1,6 +1,7 @@
-import { readPiece, type Piece, type Scratch } from "../../adapters/embedded/scratch.ts";
+import type { Piece, Scratch } from "../../adapters/embedded/scratch.ts";
 import { hashOfId, type ScannedLine } from "../../adapters/embedded/line-scan.ts";
 import type { GivenReferral } from "./customer-replay.ts";
+import { entryBytes, FLAG_BITS, HEADER_BYTES, KNOWN_UTF8, MAY_REFER, REFERRAL } from "./part-entries.ts";
 
 /** Customers are dealt out to so many parts by the hash of their id; a part is replayed at once, by one thread. */
 export const PARTS = 256;
@@ -11,30 +12,6 @@ export function partOf(customerId: string): number {
 
 /** Lines of one part gather in blocks of this size, unless one is longer. */
 const BLOCK_BYTES = 64 * 1024;
-
-/** Before the bytes of an entry: length, file and flags, hash of the id (32 bits each), then line, position and full length as doubles. */
-const HEADER_BYTES = 40;
-const KNOWN_UTF8 = 1;
-const MAY_REFER = 2;
-const REFERRAL = 4;
-const FLAG_BITS = 3;
-
-/** A line of an event file, or a referral that another customer's order has given, as a part keeps it. */
-export interface Entry {
-  /** Place of its file among those given. */
-  readonly file: number;
-  /** Of a referral: `occurredAt` of the event that it comes from. */
-  readonly line: number;
-  /** Place among all lines in the order in which they are read. A referral comes right after the line that gave it. */
-  readonly position: number;
-  readonly hash: number;
-  readonly bytes: Buffer;
-  /** Length of a line that was too long to be kept; null: all of it is here. */
-  readonly cutFromBytes: number | null;
-  readonly isKnownUtf8: boolean;
-  readonly mayRefer: boolean;
-  readonly isReferral: boolean;
-}
 
 /** Memory that all threads share, seen in three ways. */
 interface Block {
@@ -104,7 +81,7 @@ export class Parts {
     cutFromBytes: number | null,
   ): void {
     const part = this.#part(hash % PARTS);
-    const length = HEADER_BYTES + bytes.length + (-bytes.length & 7);
+    const length = entryBytes(bytes.length);
     if (part.block !== null && part.used + length > part.block.bytes.length) this.#seal(part);
     part.block ??= newBlock(Math.max(BLOCK_BYTES, length));
     const { block, used } = part;
@@ -129,33 +106,5 @@ export class Parts {
     const found = this.#parts[part];
     if (found === undefined) throw new Error(`there is no part ${part} of ${PARTS}`);
     return found;
-  }
-}
-
-/** The entries of a part, in their order. */
-export function* entriesOf(pieces: readonly Piece[]): Generator<Entry, void> {
-  for (const piece of pieces) {
-    const { buffer, byteOffset, byteLength } = readPiece(piece);
-    const block = Buffer.from(buffer, byteOffset, byteLength);
-    const words = new Uint32Array(buffer, byteOffset, byteLength >> 2);
-    const doubles = new Float64Array(buffer, byteOffset, byteLength >> 3);
-    for (let at = 0; at < byteLength;) {
-      const length = words[at >> 2] ?? 0;
-      const fileAndFlags = words[(at >> 2) + 1] ?? 0;
-      const cutFromBytes = doubles[(at >> 3) + 4] ?? 0;
-      const start = at + HEADER_BYTES;
-      yield {
-        file: fileAndFlags >>> FLAG_BITS,
-        line: doubles[(at >> 3) + 2] ?? 0,
-        position: doubles[(at >> 3) + 3] ?? 0,
-        hash: words[(at >> 2) + 2] ?? 0,
-        bytes: block.subarray(start, start + length),
-        cutFromBytes: cutFromBytes < 0 ? null : cutFromBytes,
-        isKnownUtf8: (fileAndFlags & KNOWN_UTF8) !== 0,
-        mayRefer: (fileAndFlags & MAY_REFER) !== 0,
-        isReferral: (fileAndFlags & REFERRAL) !== 0,
-      };
-      at = start + length + (-length & 7);
-    }
   }
 }

@@ -10,7 +10,7 @@ import type { Piece } from "../../adapters/embedded/scratch.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
 import { changeLine, deadLetterLine, segmentLine, timelineLine } from "../result-lines.ts";
 import { referralsGiven, replayCustomer, type Arrival, type GivenReferral } from "./customer-replay.ts";
-import { entriesOf, type Entry } from "./parts.ts";
+import { PartEntries, type Entry } from "./part-entries.ts";
 import { RunWriter } from "./sorted-runs.ts";
 
 /** The results a replay can write. */
@@ -76,27 +76,21 @@ export class PartReplayer {
       deadLetters++;
       if (this.#tellsDeadLetters) this.#writeDeadLetter(entry, reason, detail);
     };
-    const customers = new Map<string, Placed[]>();
-    for (const entry of entriesOf(pieces)) {
-      const decoded = this.#decode(entry);
-      if (decoded.kind === "dead_letter") {
-        refuse(entry, decoded.reason, decoded.detail);
-        continue;
-      }
-      const placed = this.#placed(decoded.event, entry);
-      if (placed.at <= asOf) file(customers, placed);
-      else later++;
-    }
     const terms = { policy, asOf, tellsChanges: this.#tellsChanges };
-    for (const [customerId, arrivals] of customers) {
-      const customer = replayCustomer(customerId, inOrderOfPosition(arrivals), terms, {
-        change: (place, change) =>
-          this.#writers.changes.add(place, customerId, JSON.stringify(changeLine(customerId, change))),
-        refused: ({ entry }, reason, detail) => refuse(entry, reason, detail),
-      });
-      changes += customer.changes;
-      if (this.#tellsSegments) this.#writeSegment(customer, asOf);
-      if (this.#tellsTimeline) this.#writeTimeline(customer, asOf);
+    const entries = new PartEntries(pieces);
+    for (const hash of entries.hashes) {
+      const found = this.#read(entries.entriesOf(hash), asOf, refuse);
+      later += found.later;
+      for (const [customerId, arrivals] of found.customers) {
+        const customer = replayCustomer(customerId, inOrderOfPosition(arrivals), terms, {
+          change: (place, change) =>
+            this.#writers.changes.add(place, customerId, JSON.stringify(changeLine(customerId, change))),
+          refused: ({ entry }, reason, detail) => refuse(entry, reason, detail),
+        });
+        changes += customer.changes;
+        if (this.#tellsSegments) this.#writeSegment(customer, asOf);
+        if (this.#tellsTimeline) this.#writeTimeline(customer, asOf);
+      }
     }
     const runs = {
       changes: this.#writers.changes.take(),
@@ -109,35 +103,46 @@ export class PartReplayer {
 
   /** The referrals that the orders of a part give. Only customers of whom some line may name a referrer are looked at. */
   referrals(pieces: readonly Piece[], asOf: Instant): GivenReferral[] {
-    const hashes = new Set<number>();
-    for (const { mayRefer, hash } of entriesOf(pieces)) if (mayRefer) hashes.add(hash);
-    if (hashes.size === 0) return [];
-    const customers = new Map<string, Placed[]>();
-    for (const entry of entriesOf(pieces)) {
-      if (entry.isReferral || !hashes.has(entry.hash)) continue;
-      const decoded = this.#decode(entry);
-      if (decoded.kind !== "event") continue;
-      const placed = this.#placed(decoded.event, entry);
-      if (placed.at <= asOf) file(customers, placed);
+    const entries = new PartEntries(pieces);
+    const given: GivenReferral[] = [];
+    for (const hash of entries.referring) {
+      const lines = entries.entriesOf(hash).filter(({ isReferral }) => !isReferral);
+      for (const [customerId, arrivals] of this.#read(lines, asOf, ignore).customers) {
+        for (const each of referralsGiven(customerId, arrivals, this.#terms.policy)) given.push(each);
+      }
     }
-    return [...customers].flatMap(([customerId, arrivals]) =>
-      referralsGiven(customerId, arrivals, this.#terms.policy),
-    );
+    return given;
   }
 
-  /** One customer alone, as it stands at the end; null: no line names it. */
+  /** One customer alone, as it stands at the end; null: nothing is known of it. */
   customer(pieces: readonly Piece[], customerId: string, asOf: Instant): Customer | null {
-    const hash = hashOfId(customerId);
-    const arrivals: Placed[] = [];
-    for (const entry of entriesOf(pieces)) {
-      const decoded = entry.hash === hash ? this.#decode(entry) : null;
-      if (decoded?.kind !== "event" || decoded.event.customerId !== customerId) continue;
-      arrivals.push(this.#placed(decoded.event, entry));
-    }
-    if (arrivals.length === 0) return null;
+    const entries = new PartEntries(pieces).entriesOf(hashOfId(customerId));
+    const arrivals = this.#read(entries, asOf, ignore).customers.get(customerId);
+    if (arrivals === undefined) return null;
     const terms = { policy: this.#terms.policy, asOf, tellsChanges: false };
     const customer = replayCustomer(customerId, inOrderOfPosition(arrivals), terms, NOBODY);
     return customer.isEmpty ? null : customer;
+  }
+
+  /** Reads the entries under one hash: almost always those of one customer. */
+  #read(
+    entries: readonly Entry[],
+    asOf: Instant,
+    refuse: (entry: Entry, reason: DeadLetterReason, detail: string) => void,
+  ): { readonly customers: ReadonlyMap<string, Placed[]>; readonly later: number } {
+    const customers = new Map<string, Placed[]>();
+    let later = 0;
+    for (const entry of entries) {
+      const decoded = this.#decode(entry);
+      if (decoded.kind === "dead_letter") {
+        refuse(entry, decoded.reason, decoded.detail);
+        continue;
+      }
+      const placed = this.#placed(decoded.event, entry);
+      if (placed.at <= asOf) file(customers, placed);
+      else later++;
+    }
+    return { customers, later };
   }
 
   #placed(event: CustomerEvent, entry: Entry): Placed {

@@ -24,7 +24,7 @@ export interface ReplayOptions extends ReadOptions {
   readonly sinks: Readonly<Partial<Record<Output, LineSink>>>;
   /** Threads that fold; the result does not depend on it. Default: one for each core, none for a small file. */
   readonly threads?: number;
-  /** What of lines and results is kept in memory, and not in a temporary file. Default: a quarter of what is free, at most 1 GiB. */
+  /** What of lines and results is kept in memory, and not in a temporary file. Default: a quarter of what is free, at most 512 MiB. */
   readonly memoryBytes?: number;
 }
 
