@@ -51,14 +51,19 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const { policy, files, signal, sinks } = options;
   const outputs = OUTPUTS.filter((output) => sinks[output] !== undefined);
   const scratch = new Scratch(options.memoryBytes ?? memoryForReplay());
-  let crew: Crew | null = null;
+  const parts = new Parts(scratch);
+  const crew: { ofThreads: Crew | null } = { ofThreads: null };
   try {
-    const parts = new Parts(scratch);
-    const read = await readAll({ ...options, onProgress: (at) => options.onProgress(halfOf(at, 0)) }, parts);
-    const threads = options.threads ?? (parts.bytes <= SMALL_BYTES ? 0 : defaultThreads());
-    crew = threads === 0 ? crewOfOne(policy, files, outputs) : crewOfThreads(threads, policy, files, outputs);
-    if (parts.mayRefer) await dealOutReferrals(parts, crew, read.asOf, signal);
-    const result = await replayParts(options, parts, crew, scratch, read);
+    const onProgress = (progress: EventFileProgress): void => {
+      const threads = options.threads ?? (parts.bytes <= SMALL_BYTES ? 0 : defaultThreads());
+      // They are ready by the time that all is read.
+      if (threads > 0) crew.ofThreads ??= crewOfThreads(threads, policy, files, outputs);
+      options.onProgress(halfOf(progress, 0));
+    };
+    const read = await readAll({ ...options, onProgress }, parts);
+    const workers = crew.ofThreads ?? crewOfOne(policy, files, outputs);
+    if (parts.mayRefer) await dealOutReferrals(parts, workers, read.asOf, signal);
+    const result = await replayParts(options, parts, workers, scratch, read);
     for (const output of outputs) {
       const sink = sinks[output];
       if (sink !== undefined) await writeMerged(result.runs[output], sink, () => throwIfInterrupted(signal));
@@ -66,7 +71,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
     const { changes, deadLetters, later } = result;
     return { asOf: read.asOf, events: read.events, later, deadLetters, changes };
   } finally {
-    await crew?.stop();
+    await crew.ofThreads?.stop();
     scratch.close();
   }
 }
