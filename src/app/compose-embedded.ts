@@ -4,7 +4,7 @@ import { createMemoryStateStore } from "../adapters/embedded/memory-state-store.
 import { loadCustomer, type Customer } from "../domain/customer.ts";
 import type { CustomerEvent } from "../domain/events.ts";
 import type { Policy } from "../domain/policy.ts";
-import { DEFAULT_SHARD_OPTIONS, type Logger, type ShardOptions } from "../pipeline/options.ts";
+import { DEFAULT_SHARD_OPTIONS, type Logger } from "../pipeline/options.ts";
 import type { BatchOutput, Clock, Decoder, StateStore } from "../pipeline/ports.ts";
 import { Processor } from "../pipeline/processor.ts";
 import { SILENT_TELEMETRY } from "../pipeline/telemetry.ts";
@@ -26,7 +26,6 @@ export interface EmbeddedEngine {
 export interface EmbeddedOptions {
   readonly policy: Policy;
   readonly clock: Clock;
-  readonly shard?: Partial<ShardOptions>;
   onCommitted(output: BatchOutput): void | Promise<void>;
 }
 
@@ -75,7 +74,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedE
         sweepIntervalMs: 0,
         refreshMs: Infinity,
         cacheCustomers: 200_000,
-        ...options.shard,
       },
     },
     log.source(),

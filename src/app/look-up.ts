@@ -1,16 +1,17 @@
 import { createStateCodec } from "../adapters/avro/state-codec.ts";
-import { readEventFiles } from "../adapters/embedded/event-files.ts";
-import { createVirtualClock } from "../adapters/embedded/clock.ts";
+import { Scratch } from "../adapters/embedded/scratch.ts";
 import { checkTopics } from "../adapters/kafka/topics.ts";
 import { loadCustomer, type Customer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Logger } from "../pipeline/options.ts";
-import { instant, type Instant } from "../shared/instant.ts";
+import type { Instant } from "../shared/instant.ts";
 import { partitionOf } from "../shared/murmur2.ts";
 import { withAdmin } from "./admin.ts";
-import { startEmbedded } from "./compose-embedded.ts";
 import { stateStoreOf, type Servers } from "./compose-kafka.ts";
-import { newestInstant, throwIfInterrupted } from "./replay.ts";
+import { crewOfOne } from "./replay/crew.ts";
+import { dealOutReferrals, memoryForReplay, readAll } from "./replay/dealing.ts";
+import { partOf, Parts } from "./replay/parts.ts";
+import { PartReplayer } from "./replay/replay-part.ts";
 
 /** A customer as the state store has it; null: unknown. Its shard is by the number of partitions, which the broker knows. */
 export async function customerFromStore(
@@ -47,22 +48,15 @@ export async function customerFromFiles(
   policy: Policy,
   signal: AbortSignal,
 ): Promise<FoundInFiles> {
-  const engine = await startEmbedded({
-    policy,
-    clock: createVirtualClock(instant(0)),
-    shard: { forget: false },
-    onCommitted: () => undefined,
-  });
-  let newestAt = instant(0);
+  const scratch = new Scratch(memoryForReplay());
   try {
-    for await (const records of await readEventFiles(files)) {
-      throwIfInterrupted(signal);
-      newestAt = newestInstant(newestAt, records);
-      await engine.append(records);
-    }
-    await engine.settle();
-    return { customer: await engine.customer(customerId), newestAt };
+    const parts = new Parts(scratch);
+    const { asOf } = await readAll({ files, asOf: null, signal, onProgress: () => undefined }, parts);
+    if (parts.mayRefer) await dealOutReferrals(parts, crewOfOne(policy, files, []), asOf, signal);
+    const replayer = new PartReplayer({ policy, files, outputs: [] });
+    const customer = replayer.customer(parts.pieces(partOf(customerId)), customerId, asOf);
+    return { customer, newestAt: asOf };
   } finally {
-    await engine.stop();
+    scratch.close();
   }
 }

@@ -3,13 +3,14 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { readEventFiles } from "../adapters/embedded/event-files.ts";
 import { configuredPolicy } from "../app/policy-file.ts";
-import { replay, throwIfInterrupted, type Replayed } from "../app/replay.ts";
+import { replay, type Replayed } from "../app/replay/replay.ts";
+import type { Output } from "../app/replay/replay-part.ts";
 import { UsageError } from "../pipeline/errors.ts";
 import { toIso, type Instant } from "../shared/instant.ts";
 import { instantValue } from "./arguments.ts";
 import type { CommandContext } from "./context.ts";
 import { Progress } from "./progress.ts";
-import { changeLine, deadLetterLine, ResultFile, segmentLine, timelineLine } from "./result-files.ts";
+import { ResultFile } from "./result-files.ts";
 
 interface Options {
   readonly asOf?: Instant;
@@ -49,7 +50,6 @@ async function run(files: readonly string[], options: Options, signal: AbortSign
   const policy = await configuredPolicy(options.policy ?? null);
   await readEventFiles(files);
   const results = await openResults(files, options);
-  const { changes, segments, timeline, deadLetters } = results;
   const progress = new Progress("events");
   const startedAt = performance.now();
   let replayed: Replayed;
@@ -59,52 +59,24 @@ async function run(files: readonly string[], options: Options, signal: AbortSign
       asOf: options.asOf ?? null,
       policy,
       signal,
-      onChange: (customerId, change) => changes?.write(changeLine(customerId, change)),
-      onDeadLetter: (deadLetter) => deadLetters?.write(deadLetterLine(deadLetter)),
+      sinks: results,
       onProgress: ({ lines, bytes, totalBytes }) => progress.update(lines, bytes, totalBytes),
-      drain: async () => {
-        await changes?.drain();
-        await deadLetters?.drain();
-      },
     });
   } finally {
     progress.stop();
   }
+  for (const file of Object.values(results)) await file.close();
   const seconds = (performance.now() - startedAt) / 1000;
-  try {
-    if (segments !== null) await writeAll(segments, replayed.segments(), segmentLine, signal);
-    if (timeline !== null) await writeAll(timeline, replayed.timeline(), timelineLine, signal);
-    for (const file of [changes, segments, timeline, deadLetters]) await file?.close();
-  } finally {
-    await replayed.stop();
-  }
   const rate = Math.round(replayed.events / seconds).toLocaleString("en");
-  const why = replayed.deadLetters > 0 && deadLetters === null ? " (--dead-letters FILE says why)" : "";
+  const why =
+    replayed.deadLetters > 0 && results.deadLetters === undefined ? " (--dead-letters FILE says why)" : "";
   const later = replayed.later === 0 ? "" : `, ${replayed.later} after the end`;
   process.stderr.write(
     `${replayed.events} events in ${seconds.toFixed(1)} s (${rate}/s): ${replayed.changes} changes, ${replayed.deadLetters} refused${why}${later}; as of ${toIso(replayed.asOf)}\n`,
   );
 }
 
-async function writeAll<T>(
-  file: ResultFile,
-  values: AsyncIterable<T>,
-  lineOf: (value: T) => object,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const value of values) {
-    throwIfInterrupted(signal);
-    file.write(lineOf(value));
-    await file.drain();
-  }
-}
-
-interface Results {
-  readonly changes: ResultFile | null;
-  readonly segments: ResultFile | null;
-  readonly timeline: ResultFile | null;
-  readonly deadLetters: ResultFile | null;
-}
+type Results = Partial<Record<Output, ResultFile>>;
 
 /** Opens the result files that were asked for. Throws UsageError, with nothing touched, when two are one, or one is an input. */
 async function openResults(files: readonly string[], options: Options): Promise<Results> {
@@ -128,14 +100,11 @@ async function openResults(files: readonly string[], options: Options): Promise<
     else problems.push(`${option} ${path} is ${other} as well: give it a file of its own`);
   }
   if (problems.length > 0) throw new UsageError("OUTPUT", problems);
-  const open = (path: string | undefined): Promise<ResultFile | null> =>
-    path === undefined ? Promise.resolve(null) : ResultFile.open(path);
-  return {
-    changes: await open(changes),
-    segments: await open(segments),
-    timeline: await open(timeline),
-    deadLetters: await open(deadLetters),
-  };
+  const results: Results = {};
+  for (const [output, path] of Object.entries({ changes, segments, timeline, deadLetters })) {
+    if (path !== undefined) results[output as Output] = await ResultFile.open(path);
+  }
+  return results;
 }
 
 /** The file that a path leads to, whatever it is called. */

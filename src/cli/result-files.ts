@@ -2,25 +2,24 @@ import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
+import type { LineSink } from "../app/replay/sorted-runs.ts";
 import { ClientelaError, UsageError } from "../pipeline/errors.ts";
-import type { CustomerSegment, Next, SegmentChange, Transition } from "../domain/change.ts";
-import type { DeadLetter } from "../pipeline/ports.ts";
-import { toIso, type Instant } from "../shared/instant.ts";
 
-const CHUNK_CHARACTERS = 256 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 /** A result file of I3: one JSON object a line, written in large pieces. */
-export class ResultFile {
+export class ResultFile implements LineSink {
   readonly #path: string;
   readonly #stream: Writable;
-  #lines: string[] = [];
-  #characters = 0;
+  #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #used = 0;
   #error: Error | null = null;
+  readonly #onError = (error: Error): void => void (this.#error = error);
 
   private constructor(path: string, stream: Writable) {
     this.#path = path;
     this.#stream = stream;
-    stream.on("error", (error: Error) => (this.#error = error));
+    stream.on("error", this.#onError);
   }
 
   /** `-` is standard output. Throws UsageError when the file can't be written. */
@@ -37,32 +36,48 @@ export class ResultFile {
     return new ResultFile(path, stream);
   }
 
-  write(value: object): void {
-    const line = JSON.stringify(value);
-    this.#lines.push(line);
-    this.#characters += line.length;
-  }
-
-  /** Writes on when enough has come together; waits when the reader is slow. */
-  async drain(): Promise<void> {
-    if (this.#characters >= CHUNK_CHARACTERS) await this.#flush();
+  /** Takes whole lines; waits when a piece is full and the reader is slow. */
+  write(lines: Uint8Array): void | Promise<void> {
+    if (this.#used + lines.length <= CHUNK_BYTES) {
+      this.#chunk.set(lines, this.#used);
+      this.#used += lines.length;
+      return;
+    }
+    return this.#flushBefore(lines);
   }
 
   /** Throws ClientelaError when not all could be written (the disk is full). */
   async close(): Promise<void> {
     await this.#flush();
-    if (this.#path === "-") return;
+    if (this.#path === "-") {
+      this.#stream.off("error", this.#onError);
+      return;
+    }
     this.#stream.end();
     await finished(this.#stream).catch((error: unknown) => this.#fail(error));
   }
 
+  async #flushBefore(lines: Uint8Array): Promise<void> {
+    await this.#flush();
+    if (lines.length <= CHUNK_BYTES) return this.write(lines);
+    // The stream holds on to what it is given, and the giver does not.
+    await this.#send(Buffer.from(lines));
+  }
+
   async #flush(): Promise<void> {
+    if (this.#used === 0) {
+      if (this.#error !== null) this.#fail(this.#error);
+      return;
+    }
+    const full = this.#chunk.subarray(0, this.#used);
+    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#used = 0;
+    await this.#send(full);
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
     if (this.#error !== null) this.#fail(this.#error);
-    if (this.#lines.length === 0) return;
-    const text = this.#lines.join("\n") + "\n";
-    this.#lines = [];
-    this.#characters = 0;
-    if (this.#stream.write(text)) return;
+    if (this.#stream.write(bytes)) return;
     await once(this.#stream, "drain").catch((error: unknown) => this.#fail(error));
   }
 
@@ -72,77 +87,5 @@ export class ResultFile {
       `${this.#path} can't be written to its end: ${error instanceof Error ? error.message : String(error)}`,
       { retriable: false, cause: error },
     );
-  }
-}
-
-function iso(at: Instant | null): string | null {
-  return at === null ? null : toIso(at);
-}
-
-function nextLine(next: Next | null): object | null {
-  return next === null ? null : { at: toIso(next.at), becomes: next.becomes, deadline: next.deadline };
-}
-
-function factsLine(facts: SegmentChange["facts"]): object {
-  return {
-    ...facts,
-    firstOccasionAt: iso(facts.firstOccasionAt),
-    lastOccasionAt: iso(facts.lastOccasionAt),
-    lapseAt: iso(facts.lapseAt),
-    accountSince: iso(facts.accountSince),
-  };
-}
-
-/** A line of a changes file (S8, I3); a tombstone has the customer alone. */
-export function changeLine(customerId: string, change: SegmentChange | null): object {
-  if (change === null) return { customerId, tombstone: true };
-  return {
-    ...change,
-    effectiveAt: toIso(change.effectiveAt),
-    decidedAt: toIso(change.decidedAt),
-    facts: factsLine(change.facts),
-    next: nextLine(change.next),
-  };
-}
-
-export function segmentLine(segment: CustomerSegment): object {
-  const { customerId, asOf, classification, facts, next, seq, policy } = segment;
-  return {
-    customerId,
-    asOf: toIso(asOf),
-    classification,
-    facts: factsLine(facts),
-    next: nextLine(next),
-    seq,
-    policy,
-  };
-}
-
-export function timelineLine({
-  customerId,
-  at,
-  previous,
-  current,
-  cause,
-}: Transition & { customerId: string }): object {
-  return { customerId, at: toIso(at), previous, current, cause };
-}
-
-/** A line of a dead-letters file; what could be read as JSON stays JSON, the rest is base64. */
-export function deadLetterLine({ record, reason, message }: DeadLetter): object {
-  const source = record.file ?? { topic: record.topic, partition: record.partition, offset: record.offset };
-  const place = "name" in source ? { file: source.name, line: source.line } : source;
-  const value = record.value === null ? null : Buffer.from(record.value);
-  const event = value === null ? undefined : jsonOf(value);
-  return event === undefined
-    ? { reason, message, source: place, raw: value?.toString("base64") ?? null }
-    : { reason, message, source: place, event };
-}
-
-function jsonOf(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8")) as unknown;
-  } catch {
-    return undefined;
   }
 }

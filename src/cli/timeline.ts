@@ -6,7 +6,7 @@ import { toIso, type Instant } from "../shared/instant.ts";
 import { collected, instantValue } from "./arguments.ts";
 import { lookUp, nothingKnown, type CustomerOptions } from "./customer.ts";
 import type { CommandContext } from "./context.ts";
-import { timelineLine } from "./result-files.ts";
+import { timelineLine } from "../app/result-lines.ts";
 
 interface Options extends CustomerOptions {
   readonly until?: Instant;

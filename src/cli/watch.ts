@@ -7,7 +7,7 @@ import { configuredPolicy } from "../app/policy-file.ts";
 import { readSettings, serversOf } from "../app/settings.ts";
 import { AXES, type Axis } from "../domain/classification.ts";
 import type { CommandContext } from "./context.ts";
-import { changeLine } from "./result-files.ts";
+import { changeLine } from "../app/result-lines.ts";
 
 interface Options {
   readonly fromBeginning: boolean;

@@ -44,6 +44,8 @@ export function emptyState(customerId: string): CustomerState {
  */
 export class Customer {
   readonly state: CustomerState;
+  /** How many changes and tombstones the fold has come to while this customer was in memory, told or not. */
+  changes = 0;
   /** While the newest fact is before this, none can be dropped as settled: spares a look at all of them (see retention.ts). */
   nothingSettledBefore = -Infinity;
   /**

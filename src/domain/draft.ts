@@ -1,9 +1,10 @@
 import { instant, type Instant } from "../shared/instant.ts";
 import { nameUuid, uuidBytes } from "../shared/name-uuid.ts";
 import type { Classification } from "./classification.ts";
-import type { Cause, ChangeDraft, Next } from "./change.ts";
+import type { Cause, ChangeDraft, Next, Origin, SegmentChange } from "./change.ts";
 import type { Before } from "./classify.ts";
 import { factsOf, type Figures } from "./figures.ts";
+import type { Policy } from "./policy.ts";
 import { changedAxes, reasonsFor } from "./reasons.ts";
 import type { Walker } from "./walker.ts";
 
@@ -84,5 +85,33 @@ export function draftOf(
     next: lookAhead(walker),
     levers: figures.profileInForce.levers[current.stage] ?? null,
     supersedes,
+  };
+}
+
+/** The change as it is told (S8): a draft with what whoever publishes it knows. */
+export function changeOf(
+  draft: ChangeDraft,
+  seq: number,
+  decidedAt: Instant,
+  origin: Origin,
+  policy: Policy,
+): SegmentChange {
+  return {
+    changeId: draft.changeId,
+    customerId: draft.customerId,
+    seq,
+    changed: draft.changed,
+    previous: draft.previous,
+    current: draft.current,
+    effectiveAt: draft.effectiveAt,
+    decidedAt,
+    cause: draft.cause,
+    reasons: draft.reasons,
+    facts: draft.facts,
+    next: draft.next,
+    policy: { version: policy.version, hash: policy.hash },
+    levers: draft.levers,
+    origin,
+    supersedes: draft.supersedes,
   };
 }

@@ -10,6 +10,8 @@ export interface FoldOptions {
    * Otherwise every difference from `published` yields a draft and `published` follows it.
    */
   readonly quiet: boolean;
+  /** With `quiet`, where none of the customer's changes is ever told, nor its state kept: they get no ids, only counted. */
+  readonly anonymous?: boolean;
   /** Drop details that are settled and out of every window's reach (S2.4). `false` keeps all, for a timeline from scratch. */
   readonly forget: boolean;
 }

@@ -170,6 +170,7 @@ function erase(
   }
   const referrals = eraseFacts(customer, event.occurredAt);
   outputs.push(null);
+  customer.changes++;
   state.published = null;
   state.standing = null;
   outputs.push(...refold(customer, through, options, "LATE"));
@@ -251,6 +252,11 @@ function publishAs(
   if (current === undefined) throw new Error("a customer that is published has a standing");
   const previous = state.published?.classification ?? null;
   if (previous !== null && sameClassification(previous, current)) return;
+  customer.changes++;
+  if (options.anonymous === true) {
+    state.published = { classification: current, changeId: "" };
+    return;
+  }
   const follows =
     cause.kind === "LATE" || cause.kind === "POLICY" ? (state.published?.changeId ?? null) : null;
   const supersedes = cause.kind === "LATE" ? follows : null;
@@ -289,6 +295,7 @@ function refold(
     state.evaluatedAt = null;
     if (state.published !== null) {
       state.published = null;
+      customer.changes++;
       if (!options.quiet) outputs.push(null);
     }
     return outputs;

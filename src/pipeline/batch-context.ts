@@ -1,4 +1,3 @@
-import type { Origin } from "../domain/change.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Instant } from "../shared/instant.ts";
 import type { CustomerCache } from "./customer-cache.ts";
@@ -15,11 +14,6 @@ export interface BatchContext {
   readonly telemetry: Telemetry;
   /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */
   now(): Instant;
-  /** Set for a replay of files: every change says so (S8). */
-  readonly origin: Origin | null;
-  /** See ShardOptions.decidedAt. */
-  readonly decidedAt: Instant | null;
-  readonly forget: boolean;
   /** Of the batch before: what a record that waits for its fold is expected to publish. */
   readonly outputsPerRecord: number;
   /** Nothing is published at all: the silent re-fold of A4. */

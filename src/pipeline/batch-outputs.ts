@@ -1,6 +1,7 @@
 import type { CauseKind, ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
 import type { Axis } from "../domain/classification.ts";
 import type { Customer } from "../domain/customer.ts";
+import { changeOf } from "../domain/draft.ts";
 import { segmentAt } from "../domain/explain.ts";
 import type { FoldOutput, ReferralUpdate } from "../domain/fold-api.ts";
 import type { Instant } from "../shared/instant.ts";
@@ -129,31 +130,12 @@ export class BatchOutputs {
   }
 
   #change(draft: ChangeDraft): SegmentChange {
-    const { policy } = this.#context;
     const now = this.#context.now();
-    return {
-      changeId: draft.changeId,
-      customerId: draft.customerId,
-      seq: this.#nextSeq(),
-      changed: draft.changed,
-      previous: draft.previous,
-      current: draft.current,
-      effectiveAt: draft.effectiveAt,
-      decidedAt: this.#context.decidedAt ?? now,
-      cause: draft.cause,
-      reasons: draft.reasons,
-      facts: draft.facts,
-      next: draft.next,
-      policy: { version: policy.version, hash: policy.hash },
-      levers: draft.levers,
-      origin: this.#origin(draft, now),
-      supersedes: draft.supersedes,
-    };
+    return changeOf(draft, this.#nextSeq(), now, this.#origin(draft, now), this.#context.policy);
   }
 
   #origin(draft: ChangeDraft, now: Instant): Origin {
-    const { origin, policy } = this.#context;
-    if (origin !== null) return origin;
+    const { policy } = this.#context;
     if (draft.cause.kind === "POLICY") return "POLICY";
     return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";
   }

@@ -48,8 +48,8 @@ export class Batch {
     this.#offsets = { ...offsets };
     this.#context = context;
     this.#outputs = new BatchOutputs(seq, context);
-    this.#loud = { policy: context.policy, quiet: false, forget: context.forget };
-    this.#mute = { policy: context.policy, quiet: true, forget: context.forget };
+    this.#loud = { policy: context.policy, quiet: false, forget: true };
+    this.#mute = { policy: context.policy, quiet: true, forget: true };
   }
 
   get offsets(): Offsets {

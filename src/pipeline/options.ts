@@ -1,6 +1,4 @@
-import type { Origin } from "../domain/change.ts";
 import type { Policy } from "../domain/policy.ts";
-import type { Instant } from "../shared/instant.ts";
 import type { Clock, Decoder, StateCodec, StateStore } from "./ports.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -34,12 +32,6 @@ export interface ShardOptions {
   readonly cacheCustomers: number;
   readonly firstStart: "publish" | "silent";
   readonly onStateLoss: "stop" | "rebuild";
-  /** Set for a replay of files (S8 origin). */
-  readonly origin: Origin | null;
-  /** `decidedAt` of every change, instead of the wall clock: a replay of the same files gives the same bytes. */
-  readonly decidedAt: Instant | null;
-  /** See FoldOptions.forget. */
-  readonly forget: boolean;
   /** Wait before acquiring again after trouble: a random time between these, doubling up to the second. */
   readonly backoffMs: readonly [least: number, most: number];
 }
@@ -53,9 +45,6 @@ export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
   cacheCustomers: 20_000,
   firstStart: "publish",
   onStateLoss: "stop",
-  origin: null,
-  decidedAt: null,
-  forget: true,
   backoffMs: [200, 5000],
 };
 

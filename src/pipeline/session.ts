@@ -170,7 +170,7 @@ export class ShardSession {
   }
 
   open(quiet: boolean, policy: Policy = this.#policy): Batch {
-    const { clock, codec, telemetry, options } = this.#deps;
+    const { clock, codec, telemetry } = this.#deps;
     return new Batch(this.#nextSeq, clock.now(), this.#offsets, {
       shard: this.shard,
       policy,
@@ -179,9 +179,6 @@ export class ShardSession {
       packing: this.log.packing,
       telemetry,
       now: () => clock.now(),
-      origin: options.origin,
-      decidedAt: options.decidedAt,
-      forget: options.forget,
       outputsPerRecord: this.#outputsPerRecord,
       quiet,
       silent: quiet ? null : this.#silent,

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { builtInPolicy } from "../../src/app/policy-file.ts";
-import { replay } from "../../src/app/replay.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
+import { replayedChanges } from "../replayed.ts";
 import { makeTopics, SHARDS } from "./fill-topics.ts";
 import { acquisitions, endAll, startInstance, type Instance, type LogLine } from "./instance.ts";
 import type { BenchSize } from "./main.ts";
@@ -17,8 +16,6 @@ const WARM_MS = 8_000;
 /** Between one instance that is back and the next that goes, as a cautious operator would. */
 const REST_MS = 5_000;
 const REST_OF_CHANGES_MS = 60_000;
-const NEVER = new AbortController().signal;
-const ignore = (): void => undefined;
 
 /** One instance stopped and started again. */
 interface Restart {
@@ -219,23 +216,8 @@ function assignedBefore(lines: readonly LogLine[], shard: number, at: number): n
 
 /** The changeIds that the same events come to without any interruption: the ids follow from the facts alone (S8). */
 export async function expectedChanges(file: string): Promise<Set<string>> {
-  const ids = new Set<string>();
-  const replayed = await replay({
-    files: [file],
-    asOf: null,
-    policy: builtInPolicy(),
-    signal: NEVER,
-    onChange: (_customerId, change) => {
-      if (change !== null) ids.add(change.changeId);
-    },
-    onDeadLetter: ({ message }) => {
-      throw new Error(message);
-    },
-    onProgress: ignore,
-    drain: ignore,
-  });
-  await replayed.stop();
-  return ids;
+  const changes = await replayedChanges(file);
+  return new Set(changes.flatMap(([, change]) => change?.changeId ?? []));
 }
 
 /** What was published against what had to be. Throws when a change is missing, is there twice, or should not be there. */

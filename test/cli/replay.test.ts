@@ -147,6 +147,12 @@ describe("replay (I1, I3)", () => {
     ).toEqual([]);
   });
 
+  test("what can be read only once needs no --as-of", async () => {
+    const { code, stdout, stderr } = await runHere(["replay", "/dev/null"]);
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toMatch(/^0 events in .* as of 1970-01-01T00:00:00\.000Z\n$/);
+  });
+
   test("--as-of does not see later events, and applies deadlines up to and at it (S7.1c)", async () => {
     const statusOfZoe = async (asOf: string): Promise<unknown> => {
       const segments = jsonLines(await replayed([events, "--segments", "-", "--as-of", asOf]));

@@ -72,7 +72,6 @@ describe("wrong usage is one clear line on stderr, exit code 2 (I1)", () => {
     [["replay", events, "--segments", events], /is an event file as well/],
     [["replay", events, "--policy", "nowhere.json"], /policy nowhere\.json can't be read/],
     [["replay", events, "--policy", notJson], /is not JSON/],
-    [["replay", "/dev/null"], /can be read only once: state --as-of/],
     [["explain"], /missing required argument 'customer'/],
     [["explain", "c1", "--at", "5x"], /--at.*ISO 8601/],
     [["explain", "c1", "--events", "nowhere.jsonl"], /nowhere\.jsonl can't be read/],

@@ -4,11 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withAdmin } from "../../src/app/admin.ts";
 import { kafkaClient } from "../../src/app/compose-kafka.ts";
-import { builtInPolicy } from "../../src/app/policy-file.ts";
 import { produce } from "../../src/app/produce.ts";
-import { replay } from "../../src/app/replay.ts";
-import { instant } from "../../src/shared/instant.ts";
 import { run, start, type Child } from "../child.ts";
+import { replayedChanges } from "../replayed.ts";
 import { freshApplication, LOGGER, subscribe, until, type Application } from "./application.ts";
 import { cdnowLines } from "./cdnow-events.ts";
 import { startPlainBroker, type PlainBroker } from "./plain-broker.ts";
@@ -159,21 +157,11 @@ describe("at least once on a broker without transactions (A4)", () => {
 
 async function replayedIds(asOf: number): Promise<Map<string, string[]>> {
   const ids = new Map<string, string[]>();
-  const replayed = await replay({
-    files: [orders],
-    asOf: instant(asOf),
-    policy: builtInPolicy(),
-    signal: NEVER,
-    onChange: (customerId, change) => {
-      if (change === null) throw new Error(`nobody erased ${customerId}`);
-      const known = ids.get(customerId) ?? [];
-      ids.set(customerId, known);
-      known.push(change.changeId);
-    },
-    onDeadLetter: ({ message }) => expect.fail(message),
-    onProgress: ignore,
-    drain: ignore,
-  });
-  await replayed.stop();
+  for (const [customerId, change] of await replayedChanges(orders, asOf)) {
+    if (change === null) throw new Error(`nobody erased ${customerId}`);
+    const known = ids.get(customerId) ?? [];
+    ids.set(customerId, known);
+    known.push(change.changeId);
+  }
   return ids;
 }

@@ -1,12 +1,7 @@
-import { expect } from "vitest";
-import { builtInPolicy } from "../../src/app/policy-file.ts";
-import { replay } from "../../src/app/replay.ts";
 import type { SegmentChange } from "../../src/domain/change.ts";
 import type { Classification } from "../../src/domain/classification.ts";
-import { instant } from "../../src/shared/instant.ts";
+import { replayedChanges as replayedHere } from "../replayed.ts";
 import type { SeenChange } from "./application.ts";
-
-const ignore = (): void => undefined;
 
 /** S8: `previous` is the `current` published before, `seq` only grows. */
 export function isChain(changes: readonly SegmentChange[]): boolean {
@@ -40,17 +35,6 @@ export function chainsOf(seen: readonly SeenChange[]): Map<string, SegmentChange
 
 /** What a replay of the file in one process publishes, up to then. */
 export async function replayedChanges(file: string, asOf: number): Promise<Map<string, SegmentChange[]>> {
-  const seen: SeenChange[] = [];
-  const replayed = await replay({
-    files: [file],
-    asOf: instant(asOf),
-    policy: builtInPolicy(),
-    signal: new AbortController().signal,
-    onChange: (customerId, change) => void seen.push({ customerId, change, receivedAt: 0 }),
-    onDeadLetter: ({ message }) => expect.fail(message),
-    onProgress: ignore,
-    drain: ignore,
-  });
-  await replayed.stop();
-  return chainsOf(seen);
+  const changes = await replayedHere(file, asOf);
+  return chainsOf(changes.map(([customerId, change]) => ({ customerId, change, receivedAt: 0 })));
 }

@@ -8,8 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeChange } from "../../src/adapters/avro/encoder.ts";
 import { registryOf, type RunningProcessor } from "../../src/app/compose-kafka.ts";
 import { builtInPolicy } from "../../src/app/policy-file.ts";
-import { replay } from "../../src/app/replay.ts";
-import { deadLetterLine } from "../../src/cli/result-files.ts";
 import type { SegmentChange } from "../../src/domain/change.ts";
 import {
   INPUT_TOPICS,
@@ -21,6 +19,8 @@ import {
 } from "../../src/domain/events.ts";
 import { DAY_MS, instant, type Instant } from "../../src/shared/instant.ts";
 import { partitionOf } from "../../src/shared/murmur2.ts";
+import { jsonLines } from "../child.ts";
+import { changesOf, replayTexts } from "../replayed.ts";
 import { openRig, type Rig } from "./bad-input-rig.ts";
 
 const PARTITIONS = 3;
@@ -341,20 +341,12 @@ async function replayed(lines: readonly string[]): Promise<Replayed> {
   try {
     const file = join(folder, "events.jsonl");
     writeFileSync(file, lines.join("\n"));
-    const changes: [string, SegmentChange | null][] = [];
-    const deadLetters: Replayed["deadLetters"][number][] = [];
-    const run = await replay({
-      files: [file],
-      asOf: instant(NOW),
-      policy: builtInPolicy(),
-      signal: new AbortController().signal,
-      onChange: (customerId, change) => changes.push([customerId, change]),
-      onDeadLetter: (letter) => deadLetters.push(deadLetterLine(letter) as Replayed["deadLetters"][number]),
-      onProgress: () => undefined,
-      drain: () => undefined,
-    });
-    await run.stop();
-    return { file, changes, deadLetters };
+    const { changes, deadLetters } = await replayTexts([file], { asOf: NOW });
+    return {
+      file,
+      changes: changesOf(changes),
+      deadLetters: jsonLines(deadLetters) as unknown as Replayed["deadLetters"],
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -6,7 +6,8 @@ import { createGunzip } from "node:zlib";
 import { UsageError } from "../../pipeline/errors.ts";
 import type { NewRecord } from "./embedded-log.ts";
 import { recordOfLine } from "./event-line.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineScanner, type ScannedLine } from "./line-scan.ts";
+import { LineSplitter, type Line } from "./line-splitter.ts";
 import { mergeByInstant } from "./merge-files.ts";
 
 /** Bytes read at once. */
@@ -32,13 +33,16 @@ export interface EventFileProgress {
 }
 
 /**
- * The records of event files (I2) in batches, each with its event or dead letter, file and line. Several files are merged by
- * `occurredAt`, so that files which each are in order are replayed as if they had been one. To be iterated once.
+ * The lines of event files (I2) in batches, as what they were read as. Several files are merged by `occurredAt`, so that files which
+ * each are in order are read as if they had been one. To be iterated once.
  * @throws UsageError while iterating, when a file can't be read on (damaged `.gz`)
  */
-export interface EventFiles extends AsyncIterable<NewRecord[]> {
+export interface EventFiles<T = NewRecord> extends AsyncIterable<T[]> {
   progress(): EventFileProgress;
 }
+
+/** What reads the lines of one file. */
+type LineReader<T> = (line: Line, isKnownUtf8: boolean) => T;
 
 interface Source {
   readonly name: string;
@@ -50,17 +54,42 @@ interface Source {
 }
 
 /**
- * Opens event files: plain, `.gz`, or `-` for standard input.
+ * Opens event files: plain, `.gz`, or `-` for standard input. Each line is read as its event or dead letter.
  * @throws UsageError that names every path which can't be read
  */
 export async function readEventFiles(
   paths: readonly string[],
   options: EventFileOptions = {},
 ): Promise<EventFiles> {
+  const reader =
+    (_: number, name: string): LineReader<NewRecord> =>
+    (line, isKnownUtf8) =>
+      recordOfLine(name, line, isKnownUtf8);
+  return readFiles(paths, options, reader, instantOf);
+}
+
+/** The same, of each line only what decides where it goes. */
+export async function scanEventFiles(
+  paths: readonly string[],
+  options: EventFileOptions = {},
+): Promise<EventFiles<ScannedLine>> {
+  const reader = (file: number, name: string): LineReader<ScannedLine> => {
+    const scanner = new LineScanner(file, name);
+    return (line, isKnownUtf8) => scanner.scan(line, isKnownUtf8);
+  };
+  return readFiles(paths, options, reader, ({ at }) => at);
+}
+
+async function readFiles<T>(
+  paths: readonly string[],
+  options: EventFileOptions,
+  readerOf: (file: number, name: string) => LineReader<T>,
+  instantOf: (read: T) => number,
+): Promise<EventFiles<T>> {
   const sources = await openAll(paths);
-  const batches = sources.map((source) => readSource(source, options));
+  const batches = sources.map((source, i) => readSource(source, options, readerOf(i, source.name)));
   const [only] = batches;
-  const merged = batches.length === 1 && only !== undefined ? only : mergeByInstant(batches);
+  const merged = batches.length === 1 && only !== undefined ? only : mergeByInstant(batches, instantOf);
   return {
     [Symbol.asyncIterator]: () => merged,
     progress: () => ({
@@ -72,6 +101,13 @@ export async function readEventFiles(
       ),
     }),
   };
+}
+
+/** What could not be read goes first, out of the way. */
+function instantOf({ decoded }: NewRecord): number {
+  return decoded?.kind === "event" && decoded.event.topic !== "referrals"
+    ? decoded.event.occurredAt
+    : -Infinity;
 }
 
 function nothingYet(): number {
@@ -102,11 +138,15 @@ async function openAll(paths: readonly string[]): Promise<Source[]> {
   return sources.filter((source) => source !== null);
 }
 
-async function* readSource(source: Source, options: EventFileOptions): AsyncGenerator<NewRecord[], void> {
+async function* readSource<T>(
+  source: Source,
+  options: EventFileOptions,
+  read: LineReader<T>,
+): AsyncGenerator<T[], void> {
   try {
     for await (const chunk of streamOf(source, options)) {
-      const records = recordsOf(source, chunk as Buffer | string);
-      if (records.length > 0) yield records;
+      const lines = linesOf(source, chunk as Buffer | string, read);
+      if (lines.length > 0) yield lines;
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -114,17 +154,17 @@ async function* readSource(source: Source, options: EventFileOptions): AsyncGene
       `${source.name} can't be read after line ${source.splitter.linesRead}: ${(error as Error).message}`,
     ]);
   }
-  const last = source.splitter.end().map((line) => recordOfLine(source.name, line, false));
+  const last = source.splitter.end().map((line) => read(line, false));
   if (last.length > 0) yield last;
 }
 
-function recordsOf(source: Source, chunk: Buffer | string): NewRecord[] {
+function linesOf<T>(source: Source, chunk: Buffer | string, read: LineReader<T>): T[] {
   const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
   const lines = source.splitter.push(bytes);
   // Almost always the whole chunk is sound, and saying so once costs a tenth of asking line by line. A character cut in two
   // by the end of the chunk only means that the lines are asked.
   const isKnownUtf8 = isUtf8(bytes);
-  return lines.map((line, i) => recordOfLine(source.name, line, isKnownUtf8 && i > 0));
+  return lines.map((line, i) => read(line, isKnownUtf8 && i > 0));
 }
 
 function streamOf(source: Source, options: EventFileOptions): Readable {

@@ -3,6 +3,7 @@ import { acceptEvent, type Decoded } from "../../domain/accept.ts";
 import { INPUT_TOPICS, type DeadLetterReason, type FactTopic } from "../../domain/events.ts";
 import type { NewRecord } from "./embedded-log.ts";
 import type { Line } from "./line-splitter.ts";
+import { readPlainObject } from "./plain-object.ts";
 
 /** The topic under which a line goes that names none: a record must have one, and its file and line say the rest. */
 const TOPIC_OF_UNUSABLE: FactTopic = "orders";
@@ -21,12 +22,14 @@ export function recordOfLine(name: string, line: Line, isKnownUtf8: boolean): Ne
   if (line.cutFromBytes !== null) {
     return refuse("undecodable", `the line is ${line.cutFromBytes} bytes long; only its beginning is kept`);
   }
-  if (!isKnownUtf8 && !isUtf8(value)) return refuse("undecodable", "the line is not UTF-8");
-  let raw: unknown;
-  try {
-    raw = JSON.parse(value.toString("utf8"));
-  } catch (error) {
-    return refuse("undecodable", `the line is not JSON: ${(error as Error).message}`);
+  let raw: unknown = readPlainObject(value);
+  if (raw === null) {
+    if (!isKnownUtf8 && !isUtf8(value)) return refuse("undecodable", "the line is not UTF-8");
+    try {
+      raw = JSON.parse(value.toString("utf8"));
+    } catch (error) {
+      return refuse("undecodable", `the line is not JSON: ${(error as Error).message}`);
+    }
   }
   if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
     return refuse("undecodable", "the line is not a JSON object");

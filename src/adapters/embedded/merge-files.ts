@@ -1,11 +1,9 @@
-import type { NewRecord } from "./embedded-log.ts";
-
 /** Records in one batch of the merge. */
 const BATCH_RECORDS = 4096;
 
-interface Head {
-  readonly batches: AsyncGenerator<NewRecord[], void>;
-  records: readonly NewRecord[];
+interface Head<T> {
+  readonly batches: AsyncGenerator<T[], void>;
+  records: readonly T[];
   next: number;
   /** Instant of the next record; ∞: there is none. */
   at: number;
@@ -15,13 +13,24 @@ interface Head {
  * Merges sources by the instants of their events, lowest first; equal ones in the order of the sources. Within a source the
  * order stays, and what could not be read goes first, out of the way.
  */
-export async function* mergeByInstant(
-  sources: readonly AsyncGenerator<NewRecord[], void>[],
-): AsyncGenerator<NewRecord[], void> {
-  const heads = sources.map((batches): Head => ({ batches, records: [], next: 0, at: -Infinity }));
+export async function* mergeByInstant<T>(
+  sources: readonly AsyncGenerator<T[], void>[],
+  instantOf: (record: T) => number,
+): AsyncGenerator<T[], void> {
+  const heads = sources.map((batches): Head<T> => ({ batches, records: [], next: 0, at: -Infinity }));
+  const instantAt = ({ records, next }: Head<T>): number => {
+    const record = records[next];
+    return record === undefined ? Infinity : instantOf(record);
+  };
+  const refill = async (head: Head<T>): Promise<void> => {
+    const result = await head.batches.next();
+    head.records = result.done === true ? [] : result.value;
+    head.next = 0;
+    head.at = instantAt(head);
+  };
   try {
     await Promise.all(heads.map(refill));
-    let batch: NewRecord[] = [];
+    let batch: T[] = [];
     for (;;) {
       const [lowest, limit] = lowestOf(heads);
       if (lowest === null) break;
@@ -29,7 +38,7 @@ export async function* mergeByInstant(
       do {
         const record = lowest.records[lowest.next++];
         if (record !== undefined) batch.push(record);
-        lowest.at = instantOf(lowest.records[lowest.next]);
+        lowest.at = instantAt(lowest);
         if (batch.length >= BATCH_RECORDS) {
           yield batch;
           batch = [];
@@ -44,16 +53,9 @@ export async function* mergeByInstant(
   }
 }
 
-async function refill(head: Head): Promise<void> {
-  const result = await head.batches.next();
-  head.records = result.done === true ? [] : result.value;
-  head.next = 0;
-  head.at = instantOf(head.records[0]);
-}
-
 /** The source to take from, and the instant up to which it may go on: the lowest of the others. */
-function lowestOf(heads: readonly Head[]): [lowest: Head | null, limit: number] {
-  let lowest: Head | null = null;
+function lowestOf<T>(heads: readonly Head<T>[]): [lowest: Head<T> | null, limit: number] {
+  let lowest: Head<T> | null = null;
   let limit = Infinity;
   for (const head of heads) {
     if (head.next >= head.records.length) continue;
@@ -65,11 +67,4 @@ function lowestOf(heads: readonly Head[]): [lowest: Head | null, limit: number] 
     }
   }
   return [lowest, limit];
-}
-
-function instantOf(record: NewRecord | undefined): number {
-  if (record === undefined) return Infinity;
-  const decoded = record.decoded;
-  if (decoded?.kind !== "event" || decoded.event.topic === "referrals") return -Infinity;
-  return decoded.event.occurredAt;
 }
