@@ -150,7 +150,7 @@ export class Shard {
         const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), since);
         if (merged.length > 0) {
           batch ??= session.open(false);
-          await session.foldAll(batch, merged);
+          await session.add(batch, merged);
           progressed = true;
         }
       }
