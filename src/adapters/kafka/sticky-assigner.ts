@@ -34,6 +34,7 @@ export function createStickyAssigner(member: AssignedMember): PartitionAssigner 
   return ({ cluster }) => ({
     name,
     version: VERSION,
+    readsOn: true,
     onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
     onPassed: (topic: string, partition: number, from: number, next: number) =>
       member.onPassed?.(topic, partition, from, next),
