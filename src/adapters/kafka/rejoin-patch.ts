@@ -2,7 +2,8 @@ import { patchConsumerGroup } from "./consumer-group-patch.ts";
 
 /** An assigner whose consumer reads on with what it has while the group shares out anew. */
 export interface ReadingOn {
-  readonly readsOn: true;
+  /** False: it is about to leave, and takes part no more. */
+  staysInGroup(): boolean;
 }
 
 interface ConsumerGroup {
@@ -37,7 +38,8 @@ export function patchRejoin(): void {
   });
   patchConsumerGroup<Heartbeat>("heartbeat", (original) => {
     return async function heartbeat(options) {
-      if (!this.assigners.some(({ readsOn }) => readsOn === true)) return original.call(this, options);
+      const member = this.assigners.find(({ staysInGroup }) => staysInGroup !== undefined);
+      if (member === undefined) return original.call(this, options);
       const failure = failures.get(this);
       failures.delete(this);
       // As if it had joined here: the runner tries again, or gives up.
@@ -48,6 +50,8 @@ export function patchRejoin(): void {
         await original.call(this, options);
       } catch (error) {
         if ((error as { type?: unknown }).type !== "REBALANCE_IN_PROGRESS") throw error;
+        // It would be given shards, and the group had to share them out once more when it leaves.
+        if (member.staysInGroup?.() === false) return;
         this.joinAndSync().catch((failed: unknown) => failures.set(this, { error: failed }));
       }
     };

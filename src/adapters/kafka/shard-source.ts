@@ -110,6 +110,7 @@ export class KafkaShardSource implements ShardSource {
         held: () => [...this.#logs.keys()],
         delivery: options.delivery,
         ...(options.policy === undefined ? {} : { policy: options.policy }),
+        staysInGroup: () => !this.#isStopping,
         onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
         onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
         onPassed: (topic, partition, from, next) => this.#onPassed(topic, partition, from, next),

@@ -17,6 +17,8 @@ const LOGGER = { namespace: () => LOGGER, debug: quiet, info: quiet, warn: quiet
 const TOPIC = "orders";
 const REBALANCE = Object.assign(new Error("the group is rebalancing"), { type: "REBALANCE_IN_PROGRESS" });
 
+const STAYING = { staysInGroup: () => true };
+
 let member: Member | null = null;
 
 beforeAll(() => {
@@ -147,7 +149,7 @@ async function turns(): Promise<void> {
 }
 
 test("a member reads on while its join waits for the others, and is heard again after it", async () => {
-  const joining = await joiningMember({ readsOn: true });
+  const joining = await joiningMember(STAYING);
   await joining.untilFetched(20);
   // Nor does it ask for another join, or beat: who waits in a join is not missed.
   expect(joining.asked).toEqual([]);
@@ -159,7 +161,7 @@ test("a member reads on while its join waits for the others, and is heard again 
 });
 
 test("a member that stops amid a join leaves when it has joined", async () => {
-  const joining = await joiningMember({ readsOn: true });
+  const joining = await joiningMember(STAYING);
   const stopped = joining.runner.stop();
   await turns();
   joining.join.resolve();
@@ -167,8 +169,20 @@ test("a member that stops amid a join leaves when it has joined", async () => {
   expect(joining.asked).toEqual(["joined", "leave"]);
 });
 
+test("a member that is about to leave takes no part in what makes the group share out anew meanwhile", async () => {
+  const leaving = (member = new Member({ staysInGroup: () => false }));
+  await leaving.runner.start();
+  leaving.isRebalancing = true;
+  leaving.asked.length = 0;
+  await vi.waitFor(() => expect(leaving.asked).toContain("heartbeat"));
+  await turns();
+  await leaving.runner.stop();
+  expect(leaving.asked).not.toContain("join");
+  expect(leaving.asked.at(-1)).toBe("leave");
+});
+
 test("a fetch that asks for a join waits for the one under way", async () => {
-  const joining = await joiningMember({ readsOn: true });
+  const joining = await joiningMember(STAYING);
   joining.hasMoved = true;
   await turns();
   joining.hasMoved = false;
@@ -181,7 +195,7 @@ test("a fetch that asks for a join waits for the one under way", async () => {
 });
 
 test("a join that fails ends the reading, as one that is not made beside it does", async () => {
-  const joining = await joiningMember({ readsOn: true });
+  const joining = await joiningMember(STAYING);
   const refusal = Object.assign(new Error("another protocol"), {
     type: "INCONSISTENT_GROUP_PROTOCOL",
     retriable: false,
