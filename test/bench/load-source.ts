@@ -6,8 +6,9 @@ import { orderOf } from "./orders.ts";
 /** What a steady load consists of. */
 export type LoadSource =
   /**
-   * Orders alone, so that a shard takes them in the order in which they were sent: the customers in turn, each order an hour of
-   * event time after the customer's last. Of almost every one comes a change.
+   * Orders alone, so that a shard takes them in the order in which they were sent: by turns one of the customers, an hour of event
+   * time after its last, and the first of somebody new. What comes of a customer's further orders depends on how many it has, and
+   * so for all of them at once: for a whole round nothing may. Of a first one there is always a change.
    */
   | { readonly kind: "orders"; readonly customers: number }
   /** The realistic mix, each event at the instant at which it is due. */
@@ -38,8 +39,10 @@ function* ordersInTurn(customers: number, begunAt: number): Generator<SimulatedE
   // Past, so that no order is of the future whatever the rounds.
   const startAt = begunAt - 60 * DAY_MS;
   for (let i = 0; ; i++) {
-    const round = Math.floor(i / customers);
-    yield orderOf(i, `c${i % customers}`, startAt + round * HOUR_MS + (i % customers));
+    const turn = Math.floor(i / 2);
+    const round = Math.floor(turn / customers);
+    const at = startAt + round * HOUR_MS + (turn % customers);
+    yield orderOf(i, i % 2 === 0 ? `c${turn % customers}` : `new${turn}`, at);
   }
 }
 

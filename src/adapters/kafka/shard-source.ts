@@ -16,6 +16,7 @@ import { LogEnds } from "./log-ends.ts";
 import { identityOf, LogWatch } from "./log-watch.ts";
 import { patchOutOfRange } from "./out-of-range-patch.ts";
 import { patchPassedOffsets } from "./passed-offsets-patch.ts";
+import { patchRejoin } from "./rejoin-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
 import type { CommittedOffset } from "./receipts.ts";
@@ -91,6 +92,7 @@ export class KafkaShardSource implements ShardSource {
     this.#options = options;
     patchOutOfRange();
     patchPassedOffsets();
+    patchRejoin();
     this.#facts = new TopicFactsReader(kafka, options.prefix);
     this.#watch = new LogWatch(
       () => this.#facts.read(),
@@ -108,6 +110,7 @@ export class KafkaShardSource implements ShardSource {
         held: () => [...this.#logs.keys()],
         delivery: options.delivery,
         ...(options.policy === undefined ? {} : { policy: options.policy }),
+        staysInGroup: () => !this.#isStopping,
         onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
         onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
         onPassed: (topic, partition, from, next) => this.#onPassed(topic, partition, from, next),

@@ -16,6 +16,8 @@ const VERSION = 1;
 export interface AssignedMember extends Partial<OutOfRangeListener & PassedListener> {
   /** The shards this process holds when it joins. */
   held(): readonly number[];
+  /** False: it is about to leave. Default: it stays. */
+  staysInGroup?(): boolean;
   /** Default: exactly-once. */
   readonly delivery?: Delivery;
   /** Version and hash of the policy this process runs under. */
@@ -34,6 +36,7 @@ export function createStickyAssigner(member: AssignedMember): PartitionAssigner 
   return ({ cluster }) => ({
     name,
     version: VERSION,
+    staysInGroup: () => member.staysInGroup?.() ?? true,
     onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
     onPassed: (topic: string, partition: number, from: number, next: number) =>
       member.onPassed?.(topic, partition, from, next),

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Processor } from "../../../src/pipeline/processor.ts";
 import { DAY_MS, instant } from "../../../src/shared/instant.ts";
+import { partitionOf } from "../../../src/shared/murmur2.ts";
 import { order } from "../../pipeline/facts.ts";
 import { startTcpProxy } from "../../tcp-proxy.ts";
 import { DRAIN_MS, startKafkaWorld, until, type KafkaWorld } from "./kafka-world.ts";
@@ -117,6 +119,32 @@ describe("members of one group (A3, A4)", () => {
     );
     expect(marks).toMatchObject({ code: "FENCED", retriable: true });
     await leave(member);
+    expectChains();
+  });
+
+  test("while the group waits for a member that is gone, those that are there read on", async () => {
+    const proxy = await startTcpProxy(Number(world.brokers[0]!.split(":")[1]));
+    const stays = await join();
+    const lost = await join(proxy.port);
+    await until(() => stays.shards.length === SHARDS / 2 && isReady(stays, lost), "an even split");
+    const kept = stays.shards;
+    await proxy.down();
+    // Of the one without a broker the group learns only at the end of its session, and until then the next one's join waits.
+    const joining = join();
+    while ((await world.groupState()) !== "PreparingRebalance") await sleep(25);
+    const fresh = Array.from({ length: 24 }, (_, i) => `k${i}`).filter((customerId) =>
+      kept.includes(partitionOf(Buffer.from(customerId), SHARDS)),
+    );
+    // One after the other: the first may come before the member that stays has heard that it is to join anew.
+    for (const customerId of fresh.slice(0, 8)) {
+      await world.append(order(customerId, 0, { occurredAt: instant(Date.now() - DAY_MS) }));
+      await until(() => stages().has(customerId), "what was appended meanwhile");
+    }
+    expect(await world.groupState()).toBe("PreparingRebalance");
+
+    const next = await joining;
+    await until(() => isReady(stays, next), "two members");
+    await Promise.all([leave(next), leave(stays), leave(lost)]);
     expectChains();
   });
 

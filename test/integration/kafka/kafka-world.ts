@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admin, Consumer, ISocketFactory, Kafka, Producer } from "kafkajs";
+import type { Admin, Consumer, ConsumerGroupState, ISocketFactory, Kafka, Producer } from "kafkajs";
 import { inject } from "vitest";
 import { createStateCodec } from "../../../src/adapters/avro/state-codec.ts";
 import { createSystemClock } from "../../../src/adapters/embedded/clock.ts";
@@ -52,6 +52,8 @@ export interface KafkaWorld {
   readonly changes: readonly Change[];
   /** A member of the group; not started. `port`: reaches the brokers through this one. */
   member(port?: number): Processor;
+  /** Of the members' group, as the broker has it now. */
+  groupState(): Promise<ConsumerGroupState>;
   /** A producer of a shard's transactional id, as a process has that believes the shard to be its own. */
   rival(shard: number): { fence(): Promise<void>; commit(): Promise<void> };
   append(...events: readonly CustomerEvent[]): Promise<void>;
@@ -83,6 +85,10 @@ export async function startKafkaWorld(name: string, shards: number): Promise<Kaf
     changes,
     member: (port) =>
       processorOf(port === undefined ? kafka : kafkaThrough(port, brokers, id), id, prefix, store),
+    async groupState() {
+      const { groups } = await admin.describeGroups([id]);
+      return groups[0]?.state ?? "Unknown";
+    },
     rival(shard) {
       const rival = new ShardProducer(kafka, `${id}-${shard}`, DEFAULT_SOURCE.transactionTimeoutMs);
       const partitions = [{ partition: shard, offset: "0", metadata: null }];
