@@ -8,7 +8,9 @@ export default defineConfig({
         test: {
           name: "unit",
           setupFiles: ["test/property-seed.ts"],
-          include: ["test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas,lint,fuzz}/**/*.test.ts"],
+          include: [
+            "test/{domain,pipeline,adapters,app,cli,shared,deploy,schemas,lint,fuzz,bench}/**/*.test.ts",
+          ],
         },
       },
       {

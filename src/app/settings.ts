@@ -156,7 +156,7 @@ export const SETTINGS = {
   batchRecords: setting(
     "CLIENTELA_BATCH_RECORDS",
     "16000",
-    "A shard that is behind commits at the latest after so many records, half as many changes, or a quarter as many deadlines.",
+    "A shard that is behind commits at the latest after so many records, or half as many changes.",
     whole(1, 100_000),
   ),
   cacheCustomers: setting(

@@ -1,50 +1,26 @@
 import { newCustomer, type Customer } from "../domain/customer.ts";
-import type { ChangeDraft, CustomerSegment, Origin, SegmentChange } from "../domain/change.ts";
-import { changeOf } from "../domain/draft.ts";
-import { segmentAt } from "../domain/explain.ts";
-import type { FactTopic } from "../domain/events.ts";
+import type { CustomerEvent, FactTopic } from "../domain/events.ts";
 import { advance, foldEvent, nextDeadline, repolicy } from "../domain/fold.ts";
-import type { FoldOptions, FoldOutput, ReferralUpdate } from "../domain/fold-api.ts";
-import type { Policy } from "../domain/policy.ts";
+import type { FoldOptions } from "../domain/fold-api.ts";
 import type { Instant } from "../shared/instant.ts";
-import type { CustomerCache } from "./customer-cache.ts";
+import type { BatchContext } from "./batch-context.ts";
+import { BatchOutputs, OUTPUTS_PER_BATCH } from "./batch-outputs.ts";
 import type { MergedRecord } from "./merge.ts";
-import type {
-  BatchOutput,
-  CustomerWrite,
-  DeadLetter,
-  Offsets,
-  OutputPacking,
-  ShardClock,
-  SilentHistory,
-  StateCodec,
-} from "./ports.ts";
+import type { BatchOutput, CustomerWrite, DeadLetter, Offsets, ShardClock, SourceRecord } from "./ports.ts";
 import { throughFor } from "./shard-clock.ts";
-import type { EventOutcome, Telemetry, ToldChange } from "./telemetry.ts";
+import type { EventOutcome } from "./telemetry.ts";
 
 /** S2.3 `future_event`: further than this after its arrival a fact is refused. */
 const FUTURE_TOLERANCE_MS = 10 * 60_000;
 
-/** A batch has fewer outputs than this, so that `seq` = batch seq · 2²⁰ + index stays ascending (A4). */
-export const OUTPUTS_PER_BATCH = 2 ** 20;
-
-export interface BatchContext {
-  readonly shard: number;
-  readonly policy: Policy;
-  readonly cache: CustomerCache;
-  readonly codec: StateCodec;
-  readonly packing: OutputPacking;
-  readonly telemetry: Telemetry;
-  /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */
-  now(): Instant;
-  /** Nothing is published at all: the silent re-fold of A4. */
-  readonly quiet: boolean;
-  /** A silent first start's history: there only segments are published (I6). */
-  readonly silent: SilentHistory | null;
+/** A record that is to be folded, and what it says. */
+interface Fact {
+  readonly record: SourceRecord;
+  readonly event: CustomerEvent;
 }
 
 /**
- * One batch of a shard while it is being folded: from the first record, deadline or customer to `seal`.
+ * One batch of a shard while it is being folded: from the first record, deadline or customer to `finish`.
  * It mutates the customers in the cache; if it is given up, the whole cache is void.
  */
 export class Batch {
@@ -52,15 +28,7 @@ export class Batch {
   readonly openedAt: number;
   readonly #context: BatchContext;
   readonly #touched = new Map<string, Customer>();
-  /** As the log packed them; so are the segments. */
-  readonly #changes: { customerId: string; change: unknown }[] = [];
-  readonly #segments = new Map<string, unknown>();
-  /** What the operators are told of each change. */
-  readonly #told: ToldChange[] = [];
-  /** Folded in a silent history: their segment is made when the batch is sealed. */
-  readonly #unannounced = new Set<string>();
-  readonly #referrals: (ReferralUpdate & { version: number })[] = [];
-  readonly #deadLetters: DeadLetter[] = [];
+  readonly #outputs: BatchOutputs;
   readonly #offsets: Partial<Record<FactTopic, number>>;
   readonly #loud: FoldOptions;
   readonly #mute: FoldOptions;
@@ -68,7 +36,9 @@ export class Batch {
   readonly #counts = new Map<FactTopic, Map<EventOutcome, number>>();
   /** Deadlines that a sweep has applied. */
   readonly #dueAts: Instant[] = [];
-  #outputs = 0;
+  /** What was added and is not yet folded, by customer; and how many records that is. */
+  readonly #added = new Map<string, Fact[]>();
+  #waiting = 0;
   records = 0;
   swept = 0;
 
@@ -77,6 +47,7 @@ export class Batch {
     this.openedAt = openedAt;
     this.#offsets = { ...offsets };
     this.#context = context;
+    this.#outputs = new BatchOutputs(seq, context);
     this.#loud = { policy: context.policy, quiet: false, forget: true };
     this.#mute = { policy: context.policy, quiet: true, forget: true };
   }
@@ -89,63 +60,93 @@ export class Batch {
     return this.records === 0 && this.#touched.size === 0;
   }
 
-  /** What it publishes so far: changes, referrals and dead letters. */
+  /** What it will publish: changes, referrals and dead letters, of records that wait for their fold as many as is usual. */
   get outputs(): number {
-    return this.#outputs;
+    return this.#outputs.count + this.#waiting * this.#context.outputsPerRecord;
   }
 
   /** True when another step could exceed what one transaction should carry. */
   get isFull(): boolean {
-    return this.#outputs > OUTPUTS_PER_BATCH / 4;
+    return this.outputs > OUTPUTS_PER_BATCH / 4;
   }
 
   get touched(): ReadonlyMap<string, Customer> {
     return this.#touched;
   }
 
-  /** Folds one record. The customer it names must be in the cache. */
-  fold(merged: MergedRecord, clock: ShardClock | null): void {
-    const { record, decoded } = merged;
-    this.records++;
-    this.#offsets[record.topic] = record.offset + 1;
-    if (decoded.kind === "dead_letter") {
-      this.#refuse({ record, reason: decoded.reason, message: decoded.detail });
-      return;
-    }
-    const event = decoded.event;
-    if (event.topic !== "referrals") {
-      const arrivedAt = record.arrivedAt ?? (record.file === undefined ? this.#context.now() : null);
-      if (arrivedAt !== null && event.occurredAt > arrivedAt + FUTURE_TOLERANCE_MS) {
-        const message = `occurredAt is ${new Date(event.occurredAt).toISOString()}, more than 10 minutes after its arrival at ${new Date(arrivedAt).toISOString()}`;
-        this.#refuse({ record, reason: "future_event", message });
-        return;
+  /**
+   * Takes records in. They are folded together with the others of their customer: one that comes after another finds the customer
+   * in the processor's caches (a sixth less CPU an event at five records a customer).
+   * @returns customers whose first ones these are, each once: they must be in the cache before anything is folded
+   */
+  add(records: readonly MergedRecord[]): readonly string[] {
+    const strangers: string[] = [];
+    for (const { record, decoded } of records) {
+      this.records++;
+      this.#offsets[record.topic] = record.offset + 1;
+      if (decoded.kind === "dead_letter") {
+        this.#refuse({ record, reason: decoded.reason, message: decoded.detail });
+        continue;
       }
+      const { event } = decoded;
+      const refusal = this.#futureRefusal(record, event);
+      if (refusal !== null) {
+        this.#refuse(refusal);
+        continue;
+      }
+      const known = this.#added.get(event.customerId);
+      if (known === undefined) {
+        this.#added.set(event.customerId, [{ record, event }]);
+        strangers.push(event.customerId);
+      } else known.push({ record, event });
+      this.#waiting++;
     }
-    const customer = this.#customer(event.customerId);
+    return strangers;
+  }
+
+  #futureRefusal(record: SourceRecord, event: CustomerEvent): DeadLetter | null {
+    if (event.topic === "referrals") return null;
+    const arrivedAt = record.arrivedAt ?? (record.file === undefined ? this.#context.now() : null);
+    if (arrivedAt === null || event.occurredAt <= arrivedAt + FUTURE_TOLERANCE_MS) return null;
+    const message = `occurredAt is ${new Date(event.occurredAt).toISOString()}, more than 10 minutes after its arrival at ${new Date(arrivedAt).toISOString()}`;
+    return { record, reason: "future_event", message };
+  }
+
+  /** Folds what was added, customer by customer. The clock must not have moved since. */
+  foldAdded(clock: ShardClock | null): void {
+    for (const [customerId, facts] of this.#added) this.#foldAll(customerId, facts, clock);
+    this.#added.clear();
+    this.#waiting = 0;
+  }
+
+  #foldAll(customerId: string, facts: readonly Fact[], clock: ShardClock | null): Customer {
+    const customer = this.#customer(customerId);
+    const through = throughFor(clock, customerId);
+    let changed = false;
+    for (const { record, event } of facts) {
+      if (this.#fold(customer, record, event, through)) changed = true;
+    }
+    if (changed) this.#touch(customer);
+    return customer;
+  }
+
+  /** @returns whether the customer is not what it was */
+  #fold(customer: Customer, record: SourceRecord, event: CustomerEvent, through: Instant | null): boolean {
     const silent = this.#isHistory(record.topic, record.offset);
-    const outcome = foldEvent(
-      customer,
-      event,
-      throughFor(clock, event.customerId),
-      this.#context.quiet || silent ? this.#mute : this.#loud,
-    );
+    const options = this.#context.quiet || silent ? this.#mute : this.#loud;
+    const outcome = foldEvent(customer, event, through, options);
     switch (outcome.kind) {
       case "dead_letter":
         this.#refuse({ record, reason: outcome.reason, message: outcome.detail });
-        return;
+        return false;
       case "skip":
         this.#count(record.topic, outcome.reason);
-        if (outcome.reason === "superseded") this.#touch(customer);
-        return;
+        return outcome.reason === "superseded";
       case "folded":
         this.#count(record.topic, "folded");
-        this.#touch(customer);
-        this.#publish(customer, outcome.outputs, silent);
-        if (!this.#context.quiet) {
-          for (const referral of outcome.referrals) {
-            this.#referrals.push({ ...referral, version: this.#nextSeq() });
-          }
-        }
+        this.#outputs.publish(event.customerId, outcome.outputs, silent);
+        this.#outputs.refer(outcome.referrals);
+        return true;
     }
   }
 
@@ -159,7 +160,7 @@ export class Batch {
     const outputs = advance(customer, through, this.#context.quiet || silent ? this.#mute : this.#loud);
     this.swept++;
     this.#touch(customer);
-    this.#publish(customer, outputs, silent);
+    this.#outputs.publish(customerId, outputs, silent);
     if (dueAt !== null) this.#dueAts.push(dueAt);
   }
 
@@ -174,39 +175,37 @@ export class Batch {
       this.#context.quiet || silent ? this.#mute : this.#loud,
     );
     this.#touch(customer);
-    this.#publish(customer, outputs, silent);
+    this.#outputs.publish(customerId, outputs, silent);
   }
 
-  output(): BatchOutput<unknown, unknown> {
-    for (const customerId of this.#unannounced) {
-      if (this.#segments.has(customerId)) continue;
-      const segment = this.#segmentOf(customerId);
-      this.#segments.set(customerId, segment === null ? null : this.#context.packing.segment(segment));
-    }
-    this.#unannounced.clear();
-    return {
-      changes: this.#changes,
-      segments: Array.from(this.#segments, ([customerId, segment]) => ({ customerId, segment })),
-      referrals: this.#referrals,
-      deadLetters: this.#deadLetters,
-    };
-  }
-
-  /** Encodes what was touched. Call it once, before the next batch folds on. */
-  writes(): CustomerWrite[] {
-    const { codec, policy, cache } = this.#context;
+  /** Folds what is left and encodes what was touched. Call it once, before the next batch folds on. */
+  finish(clock: ShardClock | null): {
+    readonly output: BatchOutput<unknown, unknown>;
+    readonly writes: readonly CustomerWrite[];
+  } {
     const writes: CustomerWrite[] = [];
+    // Those that have been folded before first: what is left is encoded while the fold's memory is at hand.
     for (const [customerId, customer] of this.#touched) {
-      if (customer.isEmpty) {
-        // Until the commit is done the store would give back what the customer was.
-        cache.replace(newCustomer(customerId), this.seq);
-        writes.push({ customerId, head: null, chunks: [], deadlineAt: null });
-        continue;
-      }
-      const { head, chunks } = codec.encode(customer);
-      writes.push({ customerId, head, chunks, deadlineAt: nextDeadline(customer, policy) });
+      if (!this.#added.has(customerId)) writes.push(this.#write(customerId, customer));
     }
-    return writes;
+    for (const [customerId, facts] of this.#added) {
+      const customer = this.#foldAll(customerId, facts, clock);
+      if (this.#touched.has(customerId)) writes.push(this.#write(customerId, customer));
+    }
+    this.#added.clear();
+    this.#waiting = 0;
+    return { output: this.#outputs.packed(this.#touched), writes };
+  }
+
+  #write(customerId: string, customer: Customer): CustomerWrite {
+    const { codec, policy, cache } = this.#context;
+    if (customer.isEmpty) {
+      // Until the commit is done the store would give back what the customer was.
+      cache.replace(newCustomer(customerId), this.seq);
+      return { customerId, head: null, chunks: [], deadlineAt: null };
+    }
+    const { head, chunks } = codec.encode(customer);
+    return { customerId, head, chunks, deadlineAt: nextDeadline(customer, policy) };
   }
 
   /** Tells the operators what the batch came to. Call it once it is committed: one that is given up is folded again. */
@@ -216,8 +215,7 @@ export class Batch {
     for (const [topic, outcomes] of this.#counts) {
       for (const [outcome, count] of outcomes) telemetry.events(topic, outcome, count);
     }
-    for (const change of this.#told) telemetry.change(change);
-    for (const { reason } of this.#deadLetters) telemetry.deadLetter(reason);
+    this.#outputs.report(telemetry);
     for (const dueAt of this.#dueAts) telemetry.deadlineLateness(Math.max(0, committedAt - dueAt) / 1000);
     telemetry.batch(this.records);
     if (this.swept > 0) telemetry.sweep(this.swept);
@@ -243,79 +241,12 @@ export class Batch {
 
   #refuse(deadLetter: DeadLetter): void {
     this.#count(deadLetter.record.topic, "dead_letter");
-    if (this.#context.quiet) return;
-    this.#outputs++;
-    this.#deadLetters.push(deadLetter);
-  }
-
-  #publish(customer: Customer, outputs: readonly FoldOutput[], silent: boolean): void {
-    if (this.#context.quiet) return;
-    const customerId = customer.state.customerId;
-    if (silent) {
-      this.#unannounced.add(customerId);
-      this.#segments.delete(customerId);
-      return;
-    }
-    for (const draft of outputs) {
-      if (draft === null) {
-        this.#nextSeq();
-        this.#changes.push({ customerId, change: null });
-        this.#segments.set(customerId, null);
-        continue;
-      }
-      const change = this.#change(draft);
-      const { packing } = this.#context;
-      this.#changes.push({ customerId, change: packing.change(change) });
-      const segment: CustomerSegment = {
-        customerId,
-        asOf: change.effectiveAt,
-        classification: change.current,
-        facts: change.facts,
-        next: change.next,
-        seq: change.seq,
-        policy: change.policy,
-      };
-      this.#segments.set(customerId, packing.segment(segment));
-      this.#told.push({ changed: change.changed, cause: change.cause, origin: change.origin });
-    }
-  }
-
-  #change(draft: ChangeDraft): SegmentChange {
-    const now = this.#context.now();
-    return changeOf(draft, this.#nextSeq(), now, this.#origin(draft, now), this.#context.policy);
-  }
-
-  #origin(draft: ChangeDraft, now: Instant): Origin {
-    const { policy } = this.#context;
-    if (draft.cause.kind === "POLICY") return "POLICY";
-    return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";
-  }
-
-  /** The segment of a customer whose history was folded in silence; null when nothing is left of it. */
-  #segmentOf(customerId: string): CustomerSegment | null {
-    const customer = this.#touched.get(customerId);
-    const asOf = customer?.state.evaluatedAt ?? null;
-    if (customer === undefined || asOf === null) return null;
-    const { policy } = this.#context;
-    const segment = segmentAt(customer, asOf, policy);
-    if (segment === null) return null;
-    return {
-      customerId,
-      asOf,
-      ...segment,
-      seq: this.#nextSeq(),
-      policy: { version: policy.version, hash: policy.hash },
-    };
+    this.#outputs.refuse(deadLetter);
   }
 
   #isHistory(topic: FactTopic, offset: number): boolean {
     const silent = this.#context.silent;
     return silent !== null && offset < (silent.offsets[topic] ?? 0);
-  }
-
-  #nextSeq(): number {
-    if (this.#outputs >= OUTPUTS_PER_BATCH) throw new Error(`batch ${this.seq} has more outputs than it may`);
-    return this.seq * OUTPUTS_PER_BATCH + this.#outputs++;
   }
 }
 

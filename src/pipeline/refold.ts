@@ -65,7 +65,7 @@ async function foldUpTo(
     const merged = await merge.take(deps.options.batchRecords, since);
     if (merged.length > 0) {
       const batch = session.open(true);
-      await session.foldAll(batch, merged);
+      await session.add(batch, merged);
       records += merged.length;
       await store(batch);
       continue;

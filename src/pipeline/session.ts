@@ -75,6 +75,7 @@ export class ShardSession {
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
   #failure: Error | null = null;
   #transactedAt: number;
+  #outputsPerRecord = 0;
 
   constructor(
     deps: ShardDeps,
@@ -178,21 +179,19 @@ export class ShardSession {
       packing: this.log.packing,
       telemetry,
       now: () => clock.now(),
+      outputsPerRecord: this.#outputsPerRecord,
       quiet,
       silent: quiet ? null : this.#silent,
     });
   }
 
   /**
-   * Brings customers into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
+   * Brings customers, each once, into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
    * now has been committed: an eviction in between would make a known customer look new.
    */
   async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
     const missing: string[] = [];
-    const asked = new Set<string>();
     for (const customerId of customerIds) {
-      if (asked.has(customerId)) continue;
-      asked.add(customerId);
       if (this.cache.get(customerId) === undefined) missing.push(customerId);
       else this.cache.touch(customerId, this.#nextSeq);
     }
@@ -241,9 +240,9 @@ export class ShardSession {
     throw storeMoved(this.shard, { epoch, seq });
   }
 
-  async foldAll(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    await this.load(customersOf(records));
-    for (const record of records) batch.fold(record, this.#clock);
+  /** Takes records into the batch; they are folded before the clock moves, at the latest when the batch is sealed. */
+  async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
+    await this.load(batch.add(records));
     this.#offsets = batch.offsets;
     this.#endSilenceIfBehind();
   }
@@ -285,8 +284,8 @@ export class ShardSession {
   }
 
   #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
-    const output = batch.output();
-    const writes = batch.writes();
+    const { output, writes } = batch.finish(this.#clock);
+    if (batch.records > 0) this.#outputsPerRecord = batch.outputs / batch.records;
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
     // A silent re-fold must not come past the receipt it follows.
     if (!("silent" in how)) this.#offsets = readOn(this.log, this.#offsets);
@@ -346,8 +345,4 @@ export class ShardSession {
     const below = Object.entries(silent.offsets) as [keyof Offsets, number][];
     if (below.every(([topic, end]) => (this.#offsets[topic] ?? 0) >= end)) this.#silent = null;
   }
-}
-
-function* customersOf(records: readonly MergedRecord[]): Iterable<string> {
-  for (const { decoded } of records) if (decoded.kind === "event") yield decoded.event.customerId;
 }

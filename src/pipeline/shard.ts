@@ -150,7 +150,7 @@ export class Shard {
         const merged = await merge.take(Math.min(STEP_RECORDS, options.batchRecords), since);
         if (merged.length > 0) {
           batch ??= session.open(false);
-          await session.foldAll(batch, merged);
+          await session.add(batch, merged);
           progressed = true;
         }
       }
@@ -201,13 +201,13 @@ export class Shard {
   }
 
   /**
-   * Most records change no classification, and cost little: what a batch publishes, and the customers it sweeps, who as a rule change
-   * (A5: a storm is many batches), fill it sooner.
+   * Most records change no classification, and cost little: what a batch publishes fills it sooner. One sweep is a batch (A5: a storm
+   * is many): what comes in meanwhile waits for the batch before and for its own.
    */
   #isFull(batch: Batch): boolean {
-    const { batchRecords } = this.#deps.options;
-    const weight = Math.max(batch.records, 2 * batch.outputs, 4 * batch.swept);
-    return weight >= batchRecords || batch.isFull;
+    const { batchRecords, sweepCustomers } = this.#deps.options;
+    const weight = Math.max(batch.records, 2 * batch.outputs);
+    return weight >= batchRecords || batch.swept >= sweepCustomers || batch.isFull;
   }
 
   /** A batch waits for the commit before it, and for its turn, unless it is full or the shard is leaving. */

@@ -20,6 +20,7 @@ export async function sweep(
   end: ShardClock,
   limit: number,
 ): Promise<boolean> {
+  batch.foldAdded(session.clock);
   const inFlight = session.inFlight;
   const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
   const asked = limit + uncommitted.reduce((sum, touched) => sum + touched.size, 0);

@@ -1,4 +1,5 @@
-import type { SegmentChange } from "../domain/change.ts";
+import type { CauseKind, Origin } from "../domain/change.ts";
+import type { Axis } from "../domain/classification.ts";
 import type { DeadLetterReason, FactTopic, SkipReason } from "../domain/events.ts";
 
 /** How a shard was taken over (A4). */
@@ -8,16 +9,14 @@ export type ShardPhase = "acquiring" | "recovering" | "running" | "waiting" | "s
 /** What a record came to. */
 export type EventOutcome = "folded" | "dead_letter" | SkipReason;
 
-/** As much of a change as is counted. */
-export type ToldChange = Pick<SegmentChange, "changed" | "cause" | "origin">;
-
 /** What the pipeline tells its operators; never throws, never waits. Durations in seconds. */
 export interface Telemetry {
   events(topic: FactTopic, outcome: EventOutcome, count: number): void;
   lag(shard: number, topic: FactTopic, records: number): void;
   /** How long after its instant what a deadline came to was committed. */
   deadlineLateness(seconds: number): void;
-  change(change: ToldChange): void;
+  /** Changes of an axis that had such a cause. */
+  changes(axis: Axis, cause: CauseKind, origin: Origin, count: number): void;
   deadLetter(reason: DeadLetterReason): void;
   commit(step: "transaction" | "script" | "total", seconds: number): void;
   batch(records: number): void;
@@ -36,7 +35,7 @@ export const SILENT_TELEMETRY: Telemetry = {
   events: ignore,
   lag: ignore,
   deadlineLateness: ignore,
-  change: ignore,
+  changes: ignore,
   deadLetter: ignore,
   commit: ignore,
   batch: ignore,

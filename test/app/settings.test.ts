@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { markedBlock } from "../../scripts/marked-block.ts";
 import { readSettings, serversOf, SETTINGS, settingsHelp, settingsTable } from "../../src/app/settings.ts";
 import { UsageError } from "../../src/pipeline/errors.ts";
 
@@ -196,7 +197,6 @@ describe("settings (I6)", () => {
 
   it("stand in the README as the table has them; npm run docs:settings writes them anew", () => {
     const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-    const [, shown] = /<!-- settings -->\n\n([^]*?)\n\n<!-- \/settings -->/.exec(readme) ?? [];
-    expect(shown).toBe(settingsTable());
+    expect(markedBlock(readme, "settings")).toBe(settingsTable());
   });
 });

@@ -1,19 +1,16 @@
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
-import { benchEvents } from "../../src/app/simulation/bench-events.ts";
 import { eventLine } from "../../src/app/simulation/event-line.ts";
-import { DAY_MS, instant } from "../../src/shared/instant.ts";
+import { mixUpToNow } from "./fill-topics.ts";
 
-const YEARS = 3;
 const LINES_AT_ONCE = 5_000;
 
 /** The realistic mix over the last three years up to now, in time order, as an event file. */
 export async function writeBenchFile(path: string, events: number, customers: number): Promise<void> {
   const out = createWriteStream(path);
-  const startAt = instant(Date.now() - YEARS * 365 * DAY_MS);
   let lines: string[] = [];
-  for (const event of benchEvents({ seed: 1, customers, events, startAt, years: YEARS })) {
+  for (const event of mixUpToNow(events, customers)) {
     lines.push(eventLine(event));
     if (lines.length < LINES_AT_ONCE) continue;
     if (!out.write(lines.join(""))) await once(out, "drain");

@@ -1,11 +1,16 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { cpus, loadavg, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { promisify } from "node:util";
+import { bringArtifacts } from "../../src/app/stack/artifacts.ts";
 
 /** Under what a figure was measured: without it, it says nothing. */
 export interface Conditions {
   readonly cores: number;
   readonly cpu: string;
   readonly memoryGiB: number;
+  /** System, its version, architecture. */
+  readonly platform: string;
   readonly node: string;
   readonly loadBefore: number;
   readonly loadAfter: number;
@@ -16,9 +21,34 @@ export function conditionsSince(loadBefore: number): Conditions {
     cores: cpus().length,
     cpu: cpus()[0]?.model ?? "unknown",
     memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${release()} ${process.arch}`,
     node: process.versions.node,
     loadBefore,
     loadAfter: load(),
+  };
+}
+
+/** Versions of the servers that the stack runs. */
+export interface ServerVersions {
+  readonly kafka: string;
+  readonly registry: string;
+  readonly redis: string;
+}
+
+const POM = new URL("../../pom.xml", import.meta.url);
+
+/** The broker and the registry are those of pom.xml; Redis may be the system's own, so it is asked. */
+export async function serverVersions(): Promise<ServerVersions> {
+  const pom = readFileSync(POM, "utf8");
+  const versionOf = (artifact: string): string =>
+    new RegExp(`<artifactId>${artifact}</artifactId>\\s*<version>(.+?)</version>`).exec(pom)?.[1] ??
+    "unknown";
+  const { redisServer } = await bringArtifacts(() => undefined);
+  const { stdout } = await promisify(execFile)(redisServer, ["--version"]);
+  return {
+    kafka: versionOf("kafka_2.13"),
+    registry: `Apicurio ${versionOf("apicurio-registry-app")}`,
+    redis: /v=(\S+)/.exec(stdout)?.[1] ?? "unknown",
   };
 }
 
@@ -31,7 +61,12 @@ const TICKS_PER_SECOND = 100;
 
 /** CPU seconds (user and system) a process has used so far. */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return cpuSecondsOf(`/proc/${pid}/stat`);
+}
+
+/** The same of a process or thread by its file. */
+export function cpuSecondsOf(path: string): number {
+  const stat = readFileSync(path, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -1,36 +1,35 @@
-import { join } from "node:path";
 import { createLogger } from "../../src/adapters/telemetry/logger.ts";
 import type { Servers } from "../../src/app/compose-kafka.ts";
-import { produce } from "../../src/app/produce.ts";
 import { setup } from "../../src/app/setup.ts";
-import { DAY_MS } from "../../src/shared/instant.ts";
-import { writeBenchFile } from "./bench-file.ts";
+import { benchEvents } from "../../src/app/simulation/bench-events.ts";
+import { DAY_MS, instant } from "../../src/shared/instant.ts";
+import { sendAll } from "./send-all.ts";
+
+/** Partitions of every topic, where a scenario does not vary them. */
+export const SHARDS = 8;
+/** Over which the mix is spread, up to now. */
+export const YEARS = 3;
 
 export interface Backlog {
   readonly servers: Servers;
-  /** For the event file. */
-  readonly dir: string;
   readonly partitions: number;
   readonly events: number;
   readonly customers: number;
 }
 
-/** Makes the topics and puts the realistic mix into them, as fast as it goes. */
-export async function fillTopics(
-  { servers, dir, partitions, events, customers }: Backlog,
-  say: (text: string) => void,
-): Promise<void> {
+export async function makeTopics(servers: Servers, partitions: number): Promise<void> {
   const logger = createLogger("error");
   await setup({ servers, partitions, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
-  const file = join(dir, "events.jsonl");
-  await writeBenchFile(file, events, customers);
-  await produce({
-    servers,
-    files: [file],
-    rate: null,
-    signal: new AbortController().signal,
-    logger,
-    onProgress: () => undefined,
-    onRefused: (_file, line, why) => say(`line ${line}: ${why}`),
-  });
+}
+
+/** Makes the topics and puts the realistic mix into them, as fast as it goes. */
+export async function fillTopics({ servers, partitions, events, customers }: Backlog): Promise<void> {
+  await makeTopics(servers, partitions);
+  await sendAll(servers, partitions, mixUpToNow(events, customers));
+}
+
+/** The realistic mix over the last three years up to now, in time order. */
+export function mixUpToNow(events: number, customers: number): ReturnType<typeof benchEvents> {
+  const startAt = instant(Date.now() - YEARS * 365 * DAY_MS);
+  return benchEvents({ seed: 1, customers, events, startAt, years: YEARS });
 }

@@ -6,6 +6,7 @@ import { foldEvent, nextDeadline } from "../../src/domain/fold.ts";
 import type { CustomerWrite } from "../../src/pipeline/ports.ts";
 import { DAY_MS, instant } from "../../src/shared/instant.ts";
 import { testPolicy } from "../policy.ts";
+import { orderOf } from "./orders.ts";
 
 export const POLICY = testPolicy();
 export const CODEC = createStateCodec();
@@ -14,16 +15,20 @@ const YEARS = 3;
 export const END = instant(START + YEARS * 365 * DAY_MS);
 const OPTIONS = { policy: POLICY, quiet: true, forget: true };
 
-/** Customers after so many events each, of the mix and over the three years of all benchmarks. */
-export function foldedCustomers(customers: number, eventsEach: number): Map<string, Customer> {
+/** So many events of each customer, of the mix and over the three years of all benchmarks. */
+export function mixOf(customers: number, eventsEach: number): Iterable<CustomerEvent> {
+  return benchEvents({ seed: 7, customers, events: customers * eventsEach, startAt: START, years: YEARS });
+}
+
+/** The same of plain orders. */
+export function* ordersOf(customers: number, ordersEach: number): Iterable<CustomerEvent> {
+  const orders = customers * ordersEach;
+  const stepMs = (END - START) / orders;
+  for (let i = 0; i < orders; i++) yield orderOf(i, `c${100_000 + (i % customers)}`, START + i * stepMs);
+}
+
+export function foldedCustomers(events: Iterable<CustomerEvent>): Map<string, Customer> {
   const folded = new Map<string, Customer>();
-  const events = benchEvents({
-    seed: 7,
-    customers,
-    events: customers * eventsEach,
-    startAt: START,
-    years: YEARS,
-  });
   for (const event of events) {
     const { customerId } = event;
     let customer = folded.get(customerId);

@@ -1,7 +1,7 @@
 import { newCustomer, loadCustomer, type Customer } from "../../src/domain/customer.ts";
 import type { OrderPlaced } from "../../src/domain/events.ts";
 import { DAY_MS, instant } from "../../src/shared/instant.ts";
-import { CODEC, END, fold, foldedCustomers, POLICY, writeOf } from "./folded.ts";
+import { CODEC, END, fold, foldedCustomers, mixOf, POLICY, writeOf } from "./folded.ts";
 import { median } from "./conditions.ts";
 
 const ORDERS = 50_000;
@@ -14,7 +14,7 @@ const OUT_OF_ORDER = 40;
  * is encoded for it, in order, late, and as an amendment of an order in the middle; and of loading the state.
  */
 export function benchHeavy(say: (text: string) => void): Promise<object> {
-  const ordinary = [...foldedCustomers(500, ORDINARY_EVENTS).values()];
+  const ordinary = [...foldedCustomers(mixOf(500, ORDINARY_EVENTS)).values()];
   const heavy = heavyCustomer();
   const { head, chunks } = writeOf(heavy);
   const stored = {

@@ -23,10 +23,35 @@ export interface Instance {
   readonly ended: Promise<number | NodeJS.Signals | null>;
   /** The process ends by itself only when something is wrong: what it said last, for people. */
   lastWords(): string;
-  /** A metric without labels, as it is now; null when the process does not answer. */
+  /** A metric as it is now, by its name with its labels, if it has any; null when the process does not answer or has none. */
   metric(name: string): Promise<number | null>;
   /** Resolves when every shard it has runs, by its own account. */
   ready(): Promise<void>;
+}
+
+/** Starts processors of one application for a piece of work; whatever happens, all have ended in order when it is over. */
+export async function withInstances<T>(
+  env: NodeJS.ProcessEnv,
+  count: number,
+  work: (instances: readonly Instance[]) => Promise<T>,
+): Promise<T> {
+  const instances = Array.from({ length: count }, () => startInstance(env));
+  try {
+    return await work(instances);
+  } finally {
+    await endAll(instances);
+  }
+}
+
+export async function endAll(instances: Iterable<Instance>): Promise<void> {
+  const all = [...instances];
+  for (const instance of all) instance.process.kill("SIGTERM");
+  await Promise.all(all.map(({ ended }) => ended));
+}
+
+/** Threads that an instance has said it starts. */
+export function threadsOf({ lines }: Instance): number {
+  return Number(lines.find(({ msg }) => msg === "starting")?.fields["threads"]);
 }
 
 export function startInstance(env: NodeJS.ProcessEnv): Instance {

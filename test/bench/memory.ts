@@ -3,30 +3,37 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRedisStateStore } from "../../src/adapters/redis/state-store.ts";
 import { createLogger } from "../../src/adapters/telemetry/logger.ts";
+import type { CustomerEvent } from "../../src/domain/events.ts";
 import type { StateStore } from "../../src/pipeline/ports.ts";
 import { RedisProcess } from "../integration/redis/redis-process.ts";
-import { CODEC, foldedCustomers, writeOf } from "./folded.ts";
+import { CODEC, foldedCustomers, mixOf, ordersOf, writeOf } from "./folded.ts";
 import { stateBytes } from "./redis-bytes.ts";
 import { stateCommit } from "./state-commit.ts";
 
-const SIZES = [
-  { events: 6, customers: 20_000 },
-  { events: 60, customers: 2_000 },
-  { events: 600, customers: 300 },
-] as const;
+interface Case {
+  readonly figure: string;
+  readonly events: () => Iterable<CustomerEvent>;
+}
+
+const CASES: readonly Case[] = [
+  { figure: "bytesAt6Orders", events: () => ordersOf(20_000, 6) },
+  { figure: "bytesAt6Events", events: () => mixOf(20_000, 6) },
+  { figure: "bytesAt60Events", events: () => mixOf(2_000, 60) },
+  { figure: "bytesAt600Events", events: () => mixOf(300, 600) },
+];
 const CUSTOMERS_PER_COMMIT = 500;
 const SHARD = 0;
 
-/** What a customer takes in Redis, deadline included, after 6, 60 and 600 events of the mix in three years. */
+/** What a customer takes in Redis, deadline included, after six plain orders, and after 6, 60 and 600 events of the mix in three years. */
 export async function benchMemory(say: (text: string) => void): Promise<object> {
   const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
   const redis = await RedisProcess.start(dir, ["--appendonly", "no"]);
   try {
     const figures: Record<string, number> = {};
-    for (const size of SIZES) {
-      const bytes = await bytesEach(redis, size);
-      say(`${size.events} events: ${bytes} bytes a customer`);
-      figures[`bytesAt${size.events}Events`] = bytes;
+    for (const each of CASES) {
+      const bytes = await bytesEach(redis, each);
+      say(`${each.figure}: ${bytes} bytes a customer`);
+      figures[each.figure] = bytes;
     }
     return figures;
   } finally {
@@ -35,11 +42,8 @@ export async function benchMemory(say: (text: string) => void): Promise<object> 
   }
 }
 
-async function bytesEach(
-  { url, admin }: RedisProcess,
-  { events, customers }: (typeof SIZES)[number],
-): Promise<number> {
-  const applicationId = `memory-${events}`;
+async function bytesEach({ url, admin }: RedisProcess, { figure, events }: Case): Promise<number> {
+  const applicationId = figure;
   const store = createRedisStateStore({
     url,
     applicationId,
@@ -47,7 +51,7 @@ async function bytesEach(
     logger: createLogger("warn"),
   });
   try {
-    await commitAll(store, customers, events);
+    await commitAll(store, events());
     const held = await stateBytes(url, applicationId);
     return Math.round(held.bytes / held.customers);
   } finally {
@@ -56,8 +60,8 @@ async function bytesEach(
   }
 }
 
-async function commitAll(store: StateStore, customers: number, events: number): Promise<void> {
-  const writes = [...foldedCustomers(customers, events).values()].map(writeOf);
+async function commitAll(store: StateStore, events: Iterable<CustomerEvent>): Promise<void> {
+  const writes = [...foldedCustomers(events).values()].map(writeOf);
   const { epoch } = await store.acquire(SHARD);
   for (let from = 0, seq = 1; from < writes.length; from += CUSTOMERS_PER_COMMIT, seq++) {
     const commit = stateCommit(epoch, seq, writes.slice(from, from + CUSTOMERS_PER_COMMIT));

@@ -1,30 +1,27 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admin } from "kafkajs";
-import { createLogger } from "../../src/adapters/telemetry/logger.ts";
-import { kafkaClient } from "../../src/app/compose-kafka.ts";
-import { readSettings, serversOf, type Settings } from "../../src/app/settings.ts";
-import { setup } from "../../src/app/setup.ts";
-import { stackDown, stackUp } from "../../src/app/stack/stack.ts";
-import { acquisitions, startInstance, type Instance } from "./instance.ts";
+import type { Servers } from "../../src/app/compose-kafka.ts";
+import { readSettings, serversOf } from "../../src/app/settings.ts";
+import { DAY_MS } from "../../src/shared/instant.ts";
+import { makeTopics, SHARDS } from "./fill-topics.ts";
+import { acquisitions, endAll, startInstance, type Instance } from "./instance.ts";
 import type { BenchSize } from "./main.ts";
-import { followChanges, quantile, type Published } from "./published.ts";
-import { sendBurst } from "./steady-load.ts";
+import { orderOf } from "./orders.ts";
+import { openProgress, type Progress } from "./progress.ts";
+import { followChanges, type Published } from "./published.ts";
+import { sendAll } from "./send-all.ts";
+import { quantile } from "./spread.ts";
+import { onStage, type Say, type Stage } from "./stage.ts";
 
-const SHARDS = 8;
-const DAY_MS = 86_400_000;
 /** Customers who buy again: the backlog in which the processor is killed. Each then has a change to publish. */
 const BACKLOG = 160_000;
-const POLL_MS = 50;
-const FILL_MS = 900_000;
+/** Of event time between two orders: nine million come to seven weeks. */
+const STEP_MS = 500;
+const PAST_DAYS = 60;
 const RECOVER_MS = 60_000;
 
 interface World {
-  readonly env: NodeJS.ProcessEnv;
-  readonly settings: Settings;
-  readonly admin: Admin;
+  readonly servers: Servers;
+  readonly progress: Progress;
   readonly published: Published;
   readonly backlog: number;
   /** Orders sent so far. */
@@ -37,52 +34,58 @@ interface World {
  * A processor is killed in the middle of a backlog, with every customer's state in Redis: from the kill to the first change that
  * each of its shards publishes again. Once a second processor takes over, once the same one is started again at once.
  */
-export async function benchRecovery({ customers }: BenchSize, say: (text: string) => void): Promise<object> {
-  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
-  const endpoints = await stackUp(dir, say);
-  const running = new Set<Instance>();
-  const closing: (() => Promise<unknown>)[] = [];
-  try {
-    const env = { ...process.env, ...endpoints, CLIENTELA_APPLICATION_ID: "recovery" };
-    const settings = readSettings(env);
-    const servers = serversOf(settings);
-    const logger = createLogger("error");
-    await setup({ servers, partitions: SHARDS, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
-    const admin = kafkaClient(servers, logger).admin();
-    await admin.connect();
-    closing.push(() => admin.disconnect());
+export function benchRecovery({ customers }: BenchSize, say: Say): Promise<object> {
+  return onStage(say, async (stage) => {
+    const running = new Set<Instance>();
+    stage.later(() => endAll(running));
+    return recover(stage, running, customers, say);
+  });
+}
 
-    const start = (): Instance => {
-      const instance = startInstance(env);
-      running.add(instance);
-      return instance;
-    };
-    const first = start();
-    await first.ready();
-    const filledAt = performance.now();
-    await sendBurst({ servers, shards: SHARDS, customers, firstCustomer: 0, sent: 0 });
-    await untilDone(admin, settings, customers, first);
-    say(`${customers} customers filled in ${Math.round((performance.now() - filledAt) / 1000)} s`);
-    const published = await followChanges(servers, SHARDS, "now");
-    closing.push(() => published.stop());
-    const backlog = Math.min(BACKLOG, Math.floor(customers / 2));
-    const world: World = { env, settings, admin, published, backlog, sent: customers, bought: 0 };
+async function recover(stage: Stage, running: Set<Instance>, customers: number, say: Say): Promise<object> {
+  const env = { ...stage.env, CLIENTELA_APPLICATION_ID: "recovery" };
+  const servers = serversOf(readSettings(env));
+  await makeTopics(servers, SHARDS);
+  const progress = await openProgress(servers);
+  stage.later(() => progress.close());
 
-    const second = start();
-    await second.ready();
-    const byAnother = await killAndWatch(world, first, () => second, say);
-    running.delete(first);
-    await untilDone(admin, settings, world.sent, second);
-    const bySame = await killAndWatch(world, second, start, say);
-    running.delete(second);
-    return { backlog, threads: process.env["CLIENTELA_THREADS"] ?? "auto", byAnother, bySame };
-  } finally {
-    for (const instance of running) instance.process.kill("SIGTERM");
-    await Promise.all([...running].map(({ ended }) => ended));
-    await Promise.allSettled(closing.map((close) => close()));
-    await stackDown(dir);
-    rmSync(dir, { recursive: true, force: true });
+  const start = (): Instance => {
+    const instance = startInstance(env);
+    running.add(instance);
+    return instance;
+  };
+  const first = start();
+  await first.ready();
+  const filledAt = performance.now();
+  await sendOrders(servers, { count: customers, firstCustomer: 0, sent: 0 });
+  await progress.untilCommitted(customers, [first]);
+  say(`${customers} customers filled in ${Math.round((performance.now() - filledAt) / 1000)} s`);
+  const published = await followChanges(servers, SHARDS, "now");
+  stage.later(() => published.stop());
+  const backlog = Math.min(BACKLOG, Math.floor(customers / 2));
+  const world: World = { servers, progress, published, backlog, sent: customers, bought: 0 };
+
+  const second = start();
+  await second.ready();
+  const byAnother = await killAndWatch(world, first, () => second, say);
+  running.delete(first);
+  await progress.untilCommitted(world.sent, [second]);
+  const bySame = await killAndWatch(world, second, start, say);
+  running.delete(second);
+  return { backlog, threads: process.env["CLIENTELA_THREADS"] ?? "auto", byAnother, bySame };
+}
+
+/** One order of each of so many customers, later than the orders that were sent before. */
+async function sendOrders(
+  servers: Servers,
+  { count, firstCustomer, sent }: { count: number; firstCustomer: number; sent: number },
+): Promise<void> {
+  const startAt = Date.now() - PAST_DAYS * DAY_MS;
+  function* orders(): Generator<ReturnType<typeof orderOf>> {
+    for (let i = 0; i < count; i++)
+      yield orderOf(sent + i, `c${firstCustomer + i}`, startAt + (sent + i) * STEP_MS);
   }
+  await sendAll(servers, SHARDS, orders());
 }
 
 /** Kills one amid a fresh backlog; `successor` is asked at once for whoever takes over. */
@@ -90,16 +93,15 @@ async function killAndWatch(
   world: World,
   victim: Instance,
   successor: () => Instance,
-  say: (text: string) => void,
+  say: Say,
 ): Promise<object> {
-  const servers = serversOf(world.settings);
-  const { backlog, sent, bought } = world;
-  await sendBurst({ servers, shards: SHARDS, customers: backlog, firstCustomer: bought, sent });
+  const { servers, progress, backlog, sent, bought } = world;
+  await sendOrders(servers, { count: backlog, firstCustomer: bought, sent });
   world.sent += backlog;
   world.bought += backlog;
   const held = new Set(acquisitions(victim.lines).map(({ shard }) => shard));
   const threadLagMaxSeconds = await victim.metric("clientela_thread_lag_seconds");
-  const left = world.sent - (await committed(world.admin, world.settings));
+  const left = world.sent - (await progress.committed());
   const killedAt = Date.now();
   victim.process.kill("SIGKILL");
   await victim.ended;
@@ -144,20 +146,4 @@ async function killAndWatch(
   };
   say(JSON.stringify(figures));
   return figures;
-}
-
-async function committed(admin: Admin, { applicationId, topicPrefix }: Settings): Promise<number> {
-  const answers = await admin.fetchOffsets({ groupId: applicationId, topics: [`${topicPrefix}orders`] });
-  return answers
-    .flatMap(({ partitions }) => partitions)
-    .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
-}
-
-async function untilDone(admin: Admin, settings: Settings, count: number, by: Instance): Promise<void> {
-  const deadline = Date.now() + FILL_MS;
-  while ((await committed(admin, settings)) < count) {
-    if (by.process.exitCode !== null) throw new Error(`a processor ended:\n${by.lastWords()}`);
-    if (Date.now() > deadline) throw new Error(`not folded within ${FILL_MS / 1000} s`);
-    await sleep(POLL_MS);
-  }
 }

@@ -1,20 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createRedisStateStore, type RedisStateStore } from "../../src/adapters/redis/state-store.ts";
 import { createLogger } from "../../src/adapters/telemetry/logger.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
-import { stackDown, stackUp } from "../../src/app/stack/stack.ts";
 import type { StateCommit } from "../../src/pipeline/ports.ts";
 import { instant } from "../../src/shared/instant.ts";
 import { RedisCluster } from "../integration/redis/redis-cluster.ts";
+import { runBacklog } from "./backlog-run.ts";
 import { median } from "./conditions.ts";
-import { fillTopics } from "./fill-topics.ts";
-import { backlogRun } from "./live.ts";
+import { fillTopics, SHARDS } from "./fill-topics.ts";
 import type { BenchSize } from "./main.ts";
+import { ratio } from "./medians.ts";
+import { onStage, type Say, type Stage } from "./stage.ts";
 import { stateCommit } from "./state-commit.ts";
 
-const SHARDS = 8;
 const CUSTOMERS_PER_COMMIT = 500;
 const COMMITTING_MS = 3000;
 const WAIT = { replicas: 1, timeoutMs: 100 };
@@ -28,8 +25,7 @@ interface Commits {
 type ByTurns<T> = Readonly<Record<"without" | "with", readonly T[]>>;
 
 /** What CLIENTELA_REDIS_WAIT_REPLICAS=1 costs: by turns in one run on the same servers, so that what is told is a ratio. */
-export async function benchRedisWait(size: BenchSize, say: (text: string) => void): Promise<object> {
-  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
+export async function benchRedisWait(size: BenchSize, say: Say): Promise<object> {
   const cluster = await RedisCluster.start();
   try {
     const one = await commitsByTurns(cluster.url, { shards: 1, customers: 10 }, size.runs, say);
@@ -39,17 +35,15 @@ export async function benchRedisWait(size: BenchSize, say: (text: string) => voi
       size.runs,
       say,
     );
-    const live = await liveByTurns(dir, cluster.url, size, say);
+    const live = await onStage(say, (stage) => liveByTurns(stage, cluster.url, size, say));
     return {
       smallCommitsOfOneShard: one,
       largeCommitsOfAllShards: all,
       eventsPerSecond: live,
-      eventsRatio: Math.round((100 * median(live.with)) / median(live.without)) / 100,
+      eventsRatio: ratio(median(live.with), median(live.without)),
     };
   } finally {
-    await stackDown(dir);
     await cluster.stop();
-    rmSync(dir, { recursive: true, force: true });
   }
 }
 
@@ -63,7 +57,7 @@ export async function commitsByTurns(
   url: string,
   load: Load,
   runs: number,
-  say: (text: string) => void,
+  say: Say,
 ): Promise<ByTurns<Commits>> {
   const commits = { without: [] as Commits[], with: [] as Commits[] };
   for (let run = 0; run < 2 * runs; run++) {
@@ -116,21 +110,20 @@ function commitOf(epoch: number, seq: number, customers: number): StateCommit {
 }
 
 async function liveByTurns(
-  dir: string,
+  { env: stageEnv, dir }: Stage,
   redisUrl: string,
   { events, customers, runs }: BenchSize,
-  say: (text: string) => void,
+  say: Say,
 ): Promise<ByTurns<number>> {
-  const endpoints = await stackUp(dir, say);
-  const env = { ...process.env, ...endpoints, REDIS_URL: redisUrl, CLIENTELA_REDIS_CLUSTER: "yes" };
-  const servers = serversOf(readSettings(env));
-  await fillTopics({ servers, dir, partitions: SHARDS, events, customers }, say);
+  const env = { ...stageEnv, REDIS_URL: redisUrl, CLIENTELA_REDIS_CLUSTER: "yes" };
+  await fillTopics({ servers: serversOf(readSettings(env)), partitions: SHARDS, events, customers });
   const rates = { without: [] as number[], with: [] as number[] };
   for (let run = 0; run < 2 * runs; run++) {
     const mode = run % 2 === 0 ? "without" : "with";
     const runEnv =
       mode === "without" ? env : { ...env, CLIENTELA_REDIS_WAIT_REPLICAS: String(WAIT.replicas) };
-    const { eventsPerSecond, cpuMicros } = await backlogRun(runEnv, dir, `live-${run}`, events);
+    const backlog = { env: runEnv, dir, applicationId: `live-${run}`, instances: 1, events };
+    const { eventsPerSecond, cpuMicros } = await runBacklog(backlog, () => Promise.resolve());
     say(`live ${mode}: ${eventsPerSecond} events/s ${JSON.stringify(cpuMicros)}`);
     rates[mode].push(eventsPerSecond);
   }

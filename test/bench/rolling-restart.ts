@@ -1,19 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "../../src/adapters/telemetry/logger.ts";
 import { readSettings, serversOf } from "../../src/app/settings.ts";
-import { setup } from "../../src/app/setup.ts";
-import { stackDown, stackUp } from "../../src/app/stack/stack.ts";
 import { replayedChanges } from "../replayed.ts";
-import { acquisitions, startInstance, type Instance, type LogLine } from "./instance.ts";
+import { makeTopics, SHARDS } from "./fill-topics.ts";
+import { acquisitions, endAll, startInstance, type Instance, type LogLine } from "./instance.ts";
 import type { BenchSize } from "./main.ts";
-import { followChanges, quantile, spread, type Published } from "./published.ts";
+import { followChanges, type Published } from "./published.ts";
+import { quantile, spread } from "./spread.ts";
+import { onStage, type Say, type Stage } from "./stage.ts";
 import { startLoad } from "./steady-load.ts";
 
-const SHARDS = 8;
-const DAY_MS = 86_400_000;
+/** Events a second, where none are asked for. */
+const RATE = 4_000;
 const WARM_MS = 8_000;
 /** Between one instance that is back and the next that goes, as a cautious operator would. */
 const REST_MS = 5_000;
@@ -35,70 +33,69 @@ interface Restart {
  * Several processors under a steady load, each stopped by SIGTERM and started again in turn. A shard's pause is what a subscriber
  * sees: from the last change that its former owner sent to the first that its next one did.
  */
-export async function benchRollingRestart(
-  { instances: count, rate, customers }: BenchSize,
-  say: (text: string) => void,
-): Promise<object> {
-  const dir = mkdtempSync(join(tmpdir(), "clientela-bench-"));
-  const endpoints = await stackUp(dir, say);
-  const running: Instance[] = [];
-  const open: { stop(): Promise<unknown> }[] = [];
-  try {
-    const env = { ...process.env, ...endpoints, CLIENTELA_APPLICATION_ID: "rolling" };
-    const servers = serversOf(readSettings(env));
-    const logger = createLogger("error");
-    await setup({ servers, partitions: SHARDS, replicationFactor: 1, changesRetentionMs: DAY_MS, logger });
-    for (let i = 0; i < count; i++) running.push(startInstance(env));
-    const all = [...running];
-    await Promise.all(running.map((instance) => instance.ready()));
-    const published = await followChanges(servers, SHARDS);
-    open.push(published);
-    const file = join(dir, "events.jsonl");
-    const load = await startLoad({ servers, shards: SHARDS, customers, eventsPerSecond: rate, file });
-    open.push(load);
-    await sleep(WARM_MS);
+export function benchRollingRestart(size: BenchSize, say: Say): Promise<object> {
+  if (size.instances < 2) throw new Error("somebody must take the shards over: --instances 2 or more");
+  return onStage(say, async (stage) => {
+    const running: Instance[] = [];
+    stage.later(() => endAll(running));
+    return restartInTurn(stage, running, size, say);
+  });
+}
 
-    const restarts: Restart[] = [];
-    for (let i = 0; i < count; i++) {
-      restarts.push(await restart(i, running, all, env));
-      say(`restart ${i + 1}: ${JSON.stringify(restarts.at(-1))}`);
-    }
-    const sent = await load.stop();
-    const expected = await expectedChanges(file);
-    await until(() => published.seen.size >= expected.size, REST_OF_CHANGES_MS);
-    const sum = (of: (one: Restart) => number): number =>
-      restarts.reduce((total, each) => total + of(each), 0);
-    const lags = await Promise.all(running.map((each) => each.metric("clientela_thread_lag_seconds")));
-    const gaps = restarts.map((each) => gapsOf(each, all, published));
-    return {
-      instances: count,
-      eventsPerSecond: rate,
-      events: sent,
-      threads: process.env["CLIENTELA_THREADS"] ?? "auto",
-      pauseMs: spread(gaps.flatMap(({ moved }) => moved.map(({ pauseMs }) => pauseMs))),
-      /** Of the pause: until the next owner was told that the shard is its own, until it had it, until its first change. */
-      pausePartsP50Ms: {
-        assigned: partOf(gaps, (pause) => pause.assignedAfterMs),
-        acquired: partOf(gaps, (pause) => pause.acquiredAfterMs),
-        firstChange: partOf(gaps, (pause) => pause.firstAfterMs),
-      },
-      /** The same moments, for shards that stay where they are: the longest wait between two of their changes. */
-      keptMs: spread(gaps.flatMap(({ kept }) => kept)),
-      stopMs: spread(restarts.map(({ stopMs }) => stopMs)),
-      threadLagMaxSeconds: Math.max(...lags.map((lag) => lag ?? NaN)),
-      exits: restarts.map(({ exit }) => exit),
-      rebalances: sum(({ rebalances }) => rebalances),
-      moves: sum(({ moves }) => moves),
-      minimumMoves: sum(({ minimumMoves }) => minimumMoves),
-      changes: judge(published, expected),
-    };
-  } finally {
-    for (const instance of running) instance.process.kill("SIGTERM");
-    await Promise.all(running.map(({ ended }) => ended));
-    await Promise.allSettled(open.map((each) => each.stop()));
-    await stackDown(dir);
-    rmSync(dir, { recursive: true, force: true });
+async function restartInTurn(
+  stage: Stage,
+  running: Instance[],
+  { instances: count, rate, customers }: BenchSize,
+  say: Say,
+): Promise<object> {
+  const env = { ...stage.env, CLIENTELA_APPLICATION_ID: "rolling" };
+  const servers = serversOf(readSettings(env));
+  const eventsPerSecond = rate ?? RATE;
+  await makeTopics(servers, SHARDS);
+  for (let i = 0; i < count; i++) running.push(startInstance(env));
+  const all = [...running];
+  await Promise.all(running.map((instance) => instance.ready()));
+  const published = await followChanges(servers, SHARDS);
+  stage.later(() => published.stop());
+  const file = join(stage.dir, "events.jsonl");
+  const source = { kind: "orders", customers } as const;
+  const load = await startLoad({ servers, shards: SHARDS, source, eventsPerSecond, file });
+  stage.later(() => load.stop());
+  await sleep(WARM_MS);
+
+  const restarts: Restart[] = [];
+  for (let i = 0; i < count; i++) {
+    restarts.push(await restart(i, running, all, env));
+    say(`restart ${i + 1}: ${JSON.stringify(restarts.at(-1))}`);
   }
+  const { sent } = await load.stop();
+  const expected = await expectedChanges(file);
+  await until(() => published.seen.size >= expected.size, REST_OF_CHANGES_MS);
+  const sum = (of: (one: Restart) => number): number => restarts.reduce((total, each) => total + of(each), 0);
+  const lags = await Promise.all(running.map((each) => each.metric("clientela_thread_lag_seconds")));
+  const gaps = restarts.map((each) => gapsOf(each, all, published));
+  return {
+    instances: count,
+    eventsPerSecond,
+    events: sent,
+    threads: process.env["CLIENTELA_THREADS"] ?? "auto",
+    pauseMs: spread(gaps.flatMap(({ moved }) => moved.map(({ pauseMs }) => pauseMs))),
+    /** Of the pause: until the next owner was told that the shard is its own, until it had it, until its first change. */
+    pausePartsP50Ms: {
+      assigned: partOf(gaps, (pause) => pause.assignedAfterMs),
+      acquired: partOf(gaps, (pause) => pause.acquiredAfterMs),
+      firstChange: partOf(gaps, (pause) => pause.firstAfterMs),
+    },
+    /** The same moments, for shards that stay where they are: the longest wait between two of their changes. */
+    keptMs: spread(gaps.flatMap(({ kept }) => kept)),
+    stopMs: spread(restarts.map(({ stopMs }) => stopMs)),
+    threadLagMaxSeconds: Math.max(...lags.map((lag) => lag ?? NaN)),
+    exits: restarts.map(({ exit }) => exit),
+    rebalances: sum(({ rebalances }) => rebalances),
+    moves: sum(({ moves }) => moves),
+    minimumMoves: sum(({ minimumMoves }) => minimumMoves),
+    changes: judge(published, expected),
+  };
 }
 
 async function restart(

@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,14 +8,17 @@ import { shardKeys } from "../../src/adapters/redis/keys.ts";
 import { customerFromStore } from "../../src/app/look-up.ts";
 import { builtInPolicy } from "../../src/app/policy-file.ts";
 import { produce } from "../../src/app/produce.ts";
+import { partitionOf } from "../../src/shared/murmur2.ts";
 import { run, start } from "../child.ts";
 import { RedisCluster } from "../integration/redis/redis-cluster.ts";
+import type { RedisProcess } from "../integration/redis/redis-process.ts";
 import { freshApplication, LOGGER, logOf, subscribe, until } from "./application.ts";
 import { cdnowLines } from "./cdnow-events.ts";
 import { chainsOf, isChain, placeOf, replayedChanges } from "./chains.ts";
 
-/** Enough for some fifteen seconds of work in small batches. */
+/** With batches of 30 records enough for some twenty seconds of work. */
 const EVENTS = 30_000;
+const SHARDS = 8;
 
 let cluster: RedisCluster;
 const folder = mkdtempSync(join(tmpdir(), "clientela-cluster-"));
@@ -33,8 +37,8 @@ test("a slot is moved, a master dies, a replica that is behind is forced to take
   const application = freshApplication({
     REDIS_URL: cluster.url,
     CLIENTELA_REDIS_CLUSTER: "yes",
-    CLIENTELA_PARTITIONS: "8",
-    CLIENTELA_BATCH_RECORDS: "50",
+    CLIENTELA_PARTITIONS: String(SHARDS),
+    CLIENTELA_BATCH_RECORDS: "30",
   });
   const { env, servers } = application;
   expect((await run(["setup"], env)).code).toBe(0);
@@ -61,13 +65,13 @@ test("a slot is moved, a master dies, a replica that is behind is forced to take
   const part = (share: number): Promise<void> =>
     until(`${100 * share} % of the changes`, 60_000, () => seen() >= total * share, processor);
   try {
-    await until("all shards", 60_000, () => acquired() >= 8, processor);
+    await until("all shards", 60_000, () => acquired() >= SHARDS, processor);
 
     await part(0.1);
     const mover = await cluster.masterOf(keyOf(0));
     const target = (await cluster.masters()).find((server) => server !== mover) ?? mover;
     await cluster.moveSlot(keyOf(0), target);
-    expect(seen(), "the slot was moved under load").toBeLessThan(total / 2);
+    expect(seen(), "the slot was moved under load").toBeLessThan(total);
 
     await part(0.25);
     const victim = await cluster.masterOf(keyOf(1));
@@ -86,23 +90,35 @@ test("a slot is moved, a master dies, a replica that is behind is forced to take
       processor,
     );
     await until("its shards at work again", 30_000, () => acquired() > before, processor);
-    await victim.start();
-    await cluster.untilOk();
 
-    await part(0.5);
-    const master = await cluster.masterOf(keyOf(2));
-    const replica = await cluster.replicaOf(master);
+    // What the test does to the cluster takes its time; the processor stands meanwhile, so that there is work left for the failover.
+    const { master, replica, letGo } = await whileFrozen(processor.process, async () => {
+      await victim.start();
+      await cluster.untilOk();
+      const master = await cluster.masterOf(keyOf(1));
+      const replica = await cluster.replicaOf(master);
+      return { master, replica, letGo: await cluster.holdBack(replica, master) };
+    });
+    expect(replica, "who was killed follows who took over").toBe(victim);
     const gaps = acquired("gap");
-    const letGo = await cluster.holdBack(replica, master);
-    const heldAt = seen();
-    await until("commits that the replica lacks", 30_000, () => seen() > heldAt + total / 50, processor);
+    const ofMaster = await shardsOf(master);
+    const seenThere = (): number =>
+      subscription.seen.filter(({ customerId }) => ofMaster.has(shardOf(customerId))).length;
+    const heldAt = seenThere();
+    await until(
+      "commits that the replica lacks",
+      30_000,
+      () => seenThere() > heldAt + total / 100,
+      processor,
+    );
+    const failedOverAt = seen();
+    expect(failedOverAt, "the failover came under load").toBeLessThan(total);
     await cluster.failOver(replica, "FORCE").finally(letGo);
-    expect(seen(), "the failover came under load").toBeLessThan(total);
     await until("a silent re-fold of what was lost", 30_000, () => acquired("gap") > gaps, processor);
 
     await until("every change", 60_000, () => seen() >= total, processor);
     process.stdout.write(
-      `${total} changes; master killed after ${killedAt}, forced failover after ${heldAt}; shards acquired: ${acquired()}, of these ${acquired("gap")} with a gap\n`,
+      `${total} changes; master killed after ${killedAt}, forced failover after ${failedOverAt}; shards acquired: ${acquired()}, of these ${acquired("gap")} with a gap\n`,
     );
     await expectLookUpToAnswer();
     processor.process.kill("SIGTERM");
@@ -132,6 +148,13 @@ test("a slot is moved, a master dies, a replica that is behind is forced to take
     );
   }
 
+  async function shardsOf(master: RedisProcess): Promise<ReadonlySet<number>> {
+    const masters = await Promise.all(
+      Array.from({ length: SHARDS }, (_, shard) => cluster.masterOf(keyOf(shard))),
+    );
+    return new Set(masters.flatMap((each, shard) => (each === master ? [shard] : [])));
+  }
+
   async function expectLookUpToAnswer(): Promise<void> {
     const [customerId = "", changes = []] = [...expected].find(([, each]) => each.length > 3) ?? [];
     // The purchases are older than the horizon by now: what is left of them is where they led.
@@ -141,3 +164,15 @@ test("a slot is moved, a master dies, a replica that is behind is forced to take
     expect(explained.stdout).toContain(placeOf(changes.at(-1)?.current).split(" ")[1] ?? "?");
   }
 }, 180_000);
+
+/** Runs `work` while the process stands still, as one that its machine gives no time. */
+async function whileFrozen<T>(child: ChildProcess, work: () => Promise<T>): Promise<T> {
+  child.kill("SIGSTOP");
+  try {
+    return await work();
+  } finally {
+    child.kill("SIGCONT");
+  }
+}
+
+const shardOf = (customerId: string): number => partitionOf(Buffer.from(customerId, "utf8"), SHARDS);

@@ -91,8 +91,8 @@ export const OMISSIONS: readonly Omission[] = [
     replace: [
       {
         file: "pipeline/batch.ts",
-        text: "      throughFor(clock, event.customerId),\n",
-        by: "      null,\n",
+        text: "this.#fold(customer, record, event, through)",
+        by: "this.#fold(customer, record, event, null)",
       },
     ],
   },

@@ -72,19 +72,20 @@ function readingOf(topic: FactTopic, id: number, text: string): Reading {
 export function frame(record: Pick<SourceRecord, "value" | "headers">): Framed | string {
   const { value } = record;
   if (value === null || value.length === 0) return "the value is empty";
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const bytes = bufferOf(value);
   for (const [name, header] of record.headers) {
     if (name !== ID_HEADER) continue;
     if (header.length === PREFIX_BYTES && header[0] === MAGIC) {
-      return {
-        id: Buffer.from(header.buffer, header.byteOffset, header.byteLength).readUInt32BE(1),
-        body: bytes,
-      };
+      return { id: bufferOf(header).readUInt32BE(1), body: bytes };
     }
     return `header ${ID_HEADER} holds no schema id of four bytes`;
   }
   if (bytes.length < PREFIX_BYTES || bytes[0] !== MAGIC) return "the value does not begin with a schema id";
   return { id: bytes.readUInt32BE(1), body: bytes.subarray(PREFIX_BYTES) };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function read(record: SourceRecord, framed: Framed, reading: Reading): Decoded {
@@ -98,11 +99,21 @@ function read(record: SourceRecord, framed: Framed, reading: Reading): Decoded {
   const decoded = acceptEvent(record.topic, raw);
   if (decoded.kind === "dead_letter") return decoded;
   if (isDamaged(decoded.event, framed.body)) return refused("a text in the body is not UTF-8");
-  const { key } = record;
-  if (key === null || Buffer.compare(key, Buffer.from(decoded.event.customerId, "utf8")) !== 0) {
+  if (!isKey(record.key, decoded.event.customerId)) {
     return { kind: "dead_letter", reason: "missing_key", detail: "the record key is not the customerId" };
   }
   return decoded;
+}
+
+function isKey(key: Uint8Array | null, customerId: string): boolean {
+  if (key === null) return false;
+  if (key.length !== customerId.length) return Buffer.compare(key, Buffer.from(customerId, "utf8")) === 0;
+  // Only ASCII has as many bytes as characters: no buffer is made of the id.
+  for (let i = 0; i < key.length; i++) {
+    const code = customerId.charCodeAt(i);
+    if (code >= 0x80 || key[i] !== code) return false;
+  }
+  return true;
 }
 
 /**

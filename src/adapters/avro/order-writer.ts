@@ -35,19 +35,13 @@ export class OrderWriter {
     sink.int(version.amountMinor);
     sink.int(version.costMinor);
     sink.int(version.units);
-    if (
-      revision === 0 &&
-      currency === null &&
-      categories.length === 0 &&
-      dueAt === null &&
-      referredBy === null
-    ) {
+    this.#part.optionalShared(currency);
+    if (revision === 0 && categories.length === 0 && dueAt === null && referredBy === null) {
       sink.byte(NULL);
       return;
     }
     sink.byte(FIRST_BRANCH);
     sink.int(revision);
-    this.#part.optionalShared(currency);
     if (categories.length > 0) {
       sink.int(categories.length);
       for (const category of categories) this.#part.shared(category, 0);

@@ -31,9 +31,9 @@ interface StoredVersion {
   readonly amountMinor: number;
   readonly costMinor: number;
   readonly units: number;
+  readonly currency: SharedText | null;
   readonly extras: null | {
     readonly revision: number;
-    readonly currency: SharedText | null;
     readonly categories: readonly SharedText[];
     readonly dueAt: number | null;
     readonly referredBy: string | null;
@@ -143,14 +143,14 @@ function readVersion(
   texts: string[],
 ): OrderVersion {
   const at = instants.read(stored.at);
-  const { extras } = stored;
+  const { currency, extras } = stored;
   const dueAt = extras?.dueAt ?? null;
   return {
     at,
     revision: extras?.revision ?? 0,
     eventId: readId(stored.eventId, orderId),
     amountMinor: stored.amountMinor,
-    currency: extras === null || extras.currency === null ? null : readShared(extras.currency, texts),
+    currency: currency === null ? null : readShared(currency, texts),
     costMinor: stored.costMinor,
     units: stored.units,
     categories:

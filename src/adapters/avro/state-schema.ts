@@ -1,7 +1,7 @@
 import avro from "avsc";
 
 /** First byte of every stored part. Readers know all versions that a release has written; writers write this one. */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 3;
 
 /** Further texts of a section are not given a place: they are written out each time. */
 export const GREATEST_TEXTS = 32;
@@ -48,6 +48,7 @@ const ORDER = {
             { name: "amountMinor", type: "long" },
             { name: "costMinor", type: "long" },
             { name: "units", type: "long" },
+            { name: "currency", type: ["null", "string", "int"] },
             {
               name: "extras",
               type: [
@@ -57,7 +58,6 @@ const ORDER = {
                   name: "OrderExtras",
                   fields: [
                     { name: "revision", type: "long" },
-                    { name: "currency", type: ["null", "string", "int"] },
                     { name: "categories", type: { type: "array", items: ["string", "int"] } },
                     { name: "dueAt", type: ["null", "long"] },
                     { name: "referredBy", type: ["null", "string"] },

@@ -82,8 +82,10 @@ class FetchedRecord implements Omit<KafkaMessage, "offset" | "attributes" | "siz
     const parts = this.#parts();
     parts.skip();
     parts.skip();
+    let count = parts.next();
+    if (count <= 0) return NO_HEADERS;
     const headers: IHeaders = {};
-    for (let count = parts.next(); count > 0; count--) {
+    for (; count > 0; count--) {
       const name = (parts.bytes() ?? EMPTY).toString("utf8");
       // kafkajs has null here too, whatever its types say.
       const value = parts.bytes() as Buffer;
@@ -109,6 +111,7 @@ class FetchedRecord implements Omit<KafkaMessage, "offset" | "attributes" | "siz
 }
 
 const EMPTY = Buffer.alloc(0);
+const NO_HEADERS: IHeaders = Object.freeze({});
 /** The rest of a record with neither key, value nor headers. */
 const NOTHING = Buffer.from([0, 0, 1, 1, 0]);
 

@@ -120,9 +120,7 @@ export function createMetrics(): { readonly telemetry: Telemetry; readonly regis
       // Deadlines of the past, met on a first start or after a long stop, say nothing of how punctual this process is.
       if (seconds <= 3600) lateness.observe(seconds);
     },
-    change: ({ changed, cause, origin }) => {
-      for (const axis of changed) changes.inc({ axis, cause: cause.kind, origin });
-    },
+    changes: (axis, cause, origin, count) => changes.inc({ axis, cause, origin }, count),
     deadLetter: (reason) => deadLetters.inc({ reason }),
     commit: (step, seconds) => commit.observe({ step }, seconds),
     batch: (records) => batch.observe(records),
