@@ -135,9 +135,8 @@ export class BatchOutputs {
   }
 
   #origin(draft: ChangeDraft, now: Instant): Origin {
-    const { policy } = this.#context;
     if (draft.cause.kind === "POLICY") return "POLICY";
-    return now - draft.effectiveAt > policy.liveWithinMs ? "HISTORY" : "LIVE";
+    return now - draft.effectiveAt > this.#context.policy.liveWithinMs ? "HISTORY" : "LIVE";
   }
 
   /** The segment of a customer whose history was folded in silence; null when nothing is left of it. */

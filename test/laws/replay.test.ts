@@ -108,18 +108,23 @@ async function expectAsByPipeline(
   files: readonly string[],
   found: ReplayTexts,
   policy: Policy,
+  end: number | null = null,
 ): Promise<void> {
   const { asOf } = found.replayed;
   const byCustomer = new Map<string, NewRecord[]>();
+  let newest = 0;
   for await (const records of await readEventFiles(files)) {
     for (const record of records) {
       const { decoded } = record;
+      if (decoded?.kind === "event" && decoded.event.topic !== "referrals")
+        newest = Math.max(newest, decoded.event.occurredAt);
       if (decoded?.kind === "event" && decoded.event.topic !== "referrals" && decoded.event.occurredAt > asOf)
         continue;
       const id = decoded?.kind === "event" ? decoded.event.customerId : "";
       byCustomer.set(id, [...(byCustomer.get(id) ?? []), record]);
     }
   }
+  expect(asOf).toBe(end ?? newest);
   const changes = jsonLines(found.changes);
   const inOrder = [...byCustomer].sort(([a], [b]) => compareUtf8(a, b));
   const expected = new Map<string, Awaited<ReturnType<typeof replayByPipeline>>>();
@@ -160,7 +165,7 @@ test("a replay gives, byte by byte, what the pipeline publishes, stores and refu
         for (const [line, place] of bad) lines.splice(place % (lines.length + 1), 0, line);
         const file = write("one.jsonl", lines);
         const found = await replayTexts([file], asOf === null ? { policy } : { policy, asOf });
-        await expectAsByPipeline([file], found, policy);
+        await expectAsByPipeline([file], found, policy, asOf);
       },
     ),
     { numRuns: 120 },

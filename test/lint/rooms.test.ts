@@ -51,7 +51,7 @@ const REFUSED: readonly (readonly [what: string, file: string, text: string])[] 
     'import "../../adapters/kafka/client.ts";',
   ],
   ["an adapter re-exports another", "src/adapters/http/x.ts", 'export * from "../telemetry/metrics.ts";'],
-  ["an adapter imports the app", "src/adapters/embedded/x.ts", 'import "../../app/replay.ts";'],
+  ["an adapter imports the app", "src/adapters/embedded/x.ts", 'import "../../app/replay/replay.ts";'],
   ["app imports cli", "src/app/x.ts", 'import "../cli/program.ts";'],
   ["a room below app imports cli", "src/app/demo/x.ts", 'import "../../cli/program.ts";'],
   [

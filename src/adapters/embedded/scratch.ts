@@ -55,13 +55,17 @@ function createFile(): { folder: string; path: string; descriptor: number } {
 
 const descriptors = new Map<string, number>();
 
-/** Up to `length` bytes of a piece from an offset on: a view where it is in memory. */
-export function readPiece(piece: Piece, from = 0, length = Infinity): Uint8Array {
+/**
+ * Up to `length` bytes of a piece from an offset on: a view where it is in memory.
+ * @param into what is read from the file may be written here, if it has room
+ */
+export function readPiece(piece: Piece, from = 0, length = Infinity, into: Buffer | null = null): Uint8Array {
   if (piece.kind === "memory")
     return piece.bytes.subarray(from, Math.min(piece.bytes.byteLength, from + length));
   let descriptor = descriptors.get(piece.path);
   if (descriptor === undefined) descriptors.set(piece.path, (descriptor = openSync(piece.path, "r")));
-  const bytes = Buffer.allocUnsafeSlow(Math.min(length, piece.length - from));
+  const size = Math.min(length, piece.length - from);
+  const bytes = into !== null && into.length >= size ? into.subarray(0, size) : Buffer.allocUnsafeSlow(size);
   for (let done = 0; done < bytes.length;) {
     const read = readSync(descriptor, bytes, done, bytes.length - done, piece.at + from + done);
     if (read === 0) throw new Error(`${piece.path} ends too early`);

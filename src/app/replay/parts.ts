@@ -62,7 +62,8 @@ export class Parts {
   /** What a part has so far; it may still grow. */
   pieces(part: number): readonly Piece[] {
     const of = this.#part(part);
-    this.#seal(of);
+    if (of.block !== null && of.used > 0) this.#seal(of, of.block);
+    of.block = null;
     return of.pieces;
   }
 
@@ -82,9 +83,8 @@ export class Parts {
   ): void {
     const part = this.#part(hash % PARTS);
     const length = entryBytes(bytes.length);
-    if (part.block !== null && part.used + length > part.block.bytes.length) this.#seal(part);
-    part.block ??= newBlock(Math.max(BLOCK_BYTES, length));
-    const { block, used } = part;
+    const block = this.#room(part, length);
+    const { used } = part;
     block.words[used >> 2] = bytes.length;
     block.words[(used >> 2) + 1] = (file << FLAG_BITS) | flags;
     block.words[(used >> 2) + 2] = hash;
@@ -96,10 +96,22 @@ export class Parts {
     this.bytes += length;
   }
 
-  #seal(part: Part): void {
-    if (part.block !== null) part.pieces.push(this.#scratch.keep(part.block.bytes.subarray(0, part.used)));
-    part.block = null;
+  /** A block of the part with room for so many bytes more. */
+  #room(part: Part, length: number): Block {
+    let { block } = part;
+    if (block !== null && part.used + length > block.bytes.length) {
+      const piece = this.#seal(part, block);
+      // What has been written to the file may be written over.
+      if (piece.kind === "memory" || length > block.bytes.length) block = null;
+    }
+    return (part.block = block ?? newBlock(Math.max(BLOCK_BYTES, length)));
+  }
+
+  #seal(part: Part, { bytes }: Block): Piece {
+    const piece = this.#scratch.keep(bytes.subarray(0, part.used));
+    part.pieces.push(piece);
     part.used = 0;
+    return piece;
   }
 
   #part(part: number): Part {

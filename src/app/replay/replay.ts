@@ -112,7 +112,7 @@ async function replayParts(
       deadLetters += result.deadLetters;
       later += result.later;
       for (const output of OUTPUTS) {
-        byPart[part]?.[output].push(...result.runs[output].map((run) => scratch.keep(run)));
+        byPart[part]?.[output].push(...result.runs[output].map((run) => keepRun(scratch, run)));
       }
     }
     onProgress(halfOf(progress, ++done / PARTS));
@@ -120,6 +120,13 @@ async function replayParts(
   const runs = emptyRuns();
   for (const of of byPart) for (const output of OUTPUTS) runs[output].push(...of[output]);
   return { runs, changes, deadLetters, later };
+}
+
+function keepRun(scratch: Scratch, run: Uint8Array<ArrayBuffer>): Piece {
+  const piece = scratch.keep(run);
+  // This thread makes too little garbage for a collection to come by before all of them are here.
+  if (piece.kind === "file") run.buffer.transfer(0);
+  return piece;
 }
 
 function emptyRuns(): Record<Output, Piece[]> {

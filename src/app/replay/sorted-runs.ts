@@ -89,6 +89,8 @@ class RunReader {
   /** What is in memory, and where in the run it begins. */
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
+  /** For what is read from the file. */
+  #space: Buffer = this.#window;
   /** Of the next entry, within the run. */
   #next = 0;
   place = 0;
@@ -119,7 +121,9 @@ class RunReader {
   #need(bytes: number): number {
     const at = this.#next - this.#windowAt;
     if (at + bytes <= this.#window.length) return at;
-    const view = readPiece(this.#piece, this.#next, Math.max(bytes, READ_BYTES));
+    const size = Math.max(bytes, READ_BYTES);
+    if (this.#piece.kind === "file" && this.#space.length < size) this.#space = Buffer.allocUnsafeSlow(size);
+    const view = readPiece(this.#piece, this.#next, size, this.#space);
     this.#window = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
     this.#windowAt = this.#next;
     return 0;
