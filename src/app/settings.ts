@@ -155,7 +155,7 @@ export const SETTINGS = {
   ),
   batchRecords: setting(
     "CLIENTELA_BATCH_RECORDS",
-    "16000",
+    "32000",
     "A shard that is behind commits at the latest after so many records, or half as many changes.",
     whole(1, 100_000),
   ),

@@ -33,7 +33,7 @@ export interface Work {
 const SHARDS = 4;
 /** As in production: records that are decoded at once, and records of a batch. */
 const STEP = 1000;
-const BATCH = 16_000;
+const BATCH = 32_000;
 
 const [events = 0, customers = 0] = process.argv.slice(2).map(Number);
 const registry = createMemoryRegistry();
