@@ -40,7 +40,7 @@ describe("settings (I6)", () => {
       onStateLoss: "stop",
       delivery: "exactly-once",
       commitIntervalMs: 100,
-      batchRecords: 16_000,
+      batchRecords: 32_000,
       cacheCustomers: 20_000,
       drainMs: 10_000,
       httpHost: "127.0.0.1",

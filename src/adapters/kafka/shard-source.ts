@@ -57,7 +57,8 @@ export const DEFAULT_SOURCE = {
 /** A stop waits so long for what kafkajs does with the group, such as a join that is under way. */
 const LEAVE_MS = 3_000;
 
-const ENDS_INTERVAL_MS = 250;
+/** How often the topics are asked where they end: five requests or more each time. Deadlines are applied while that is known of the last second. */
+const ENDS_INTERVAL_MS = 500;
 /** How often the topics are asked whether they are still the same. */
 const TOPICS_INTERVAL_MS = 2_000;
 const OUT_OF_RANGE_RETRY_MS = 1_000;
