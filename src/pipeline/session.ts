@@ -285,7 +285,8 @@ export class ShardSession {
 
   #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
     const { output, writes } = batch.finish(this.#clock);
-    if (batch.records > 0) this.#outputsPerRecord = batch.outputs / batch.records;
+    // What a sweep publishes says nothing of records: the few beside it would seem to publish hundreds each, and fill the next batch.
+    if (batch.records > 0 && batch.swept === 0) this.#outputsPerRecord = batch.outputs / batch.records;
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
     // A silent re-fold must not come past the receipt it follows.
     if (!("silent" in how)) this.#offsets = readOn(this.log, this.#offsets);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { RetriableError } from "../../src/pipeline/errors.ts";
 import type { ShardLog, StateStore } from "../../src/pipeline/ports.ts";
 import { DAY_MS } from "../../src/shared/instant.ts";
-import { erased, order } from "./facts.ts";
+import { day, erased, order } from "./facts.ts";
 import { followChains, World, type Transaction } from "./world.ts";
 
 /** Transactions but for the first, which only says that the shard has begun (A4). */
@@ -200,4 +200,32 @@ test("an emptied customer who comes back before the commit is a new one, not the
   await world.stop();
   expect((await world.state("a"))?.orders).toHaveLength(1);
   expect(world.changes.at(-1)?.change?.current.stage).toBe("TESTER");
+});
+
+test("what a sweep publishes does not make the records of the next batch look as if they would publish as much", async () => {
+  const world = new World({ options: { batchRecords: 16_000, commitIntervalMs: 20 } });
+  let commits = 0;
+  const store = (inner: StateStore): StateStore => ({
+    ...inner,
+    commit: (shard, commit) => {
+      commits++;
+      return inner.commit(shard, commit);
+    },
+  });
+  const owner = world.own({ store });
+  await world.append(...Array.from({ length: 60 }, (_, i) => order(`c${i}`, 1)));
+  await world.settle(owner);
+  // One record in the batch in which all of them lapse.
+  await world.append(order("a", 400));
+  world.clock.advanceTo(day(401));
+  await world.settle(owner);
+  const swept = world.changes.filter(({ change }) => change?.cause.kind === "DEADLINE");
+  expect(new Set(swept.map(({ customerId }) => customerId)).size).toBe(60);
+  const before = commits;
+  // One small order, told three thousand times.
+  await world.append(...new Array<ReturnType<typeof small>>(3000).fill(small(401)));
+  await world.settle(owner);
+  await world.stop();
+  expect((await world.state("a"))?.orders).toHaveLength(2);
+  expect(commits - before).toBe(1);
 });
