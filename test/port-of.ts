@@ -11,6 +11,7 @@ export function portOf(log: ShardLog): ShardLog {
     position: (topic) => log.position(topic),
     caughtUp: (topic, since) => log.caughtUp(topic, since),
     changed: (signal) => log.changed(signal),
+    knownEnd: (topic) => log.knownEnd(topic),
     ends: () => log.ends(),
     commit: (output, committed) => log.commit(output, committed),
     close: () => log.close(),

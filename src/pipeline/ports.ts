@@ -135,6 +135,8 @@ export interface ShardLog {
   caughtUp(topic: FactTopic, since: Instant): boolean;
   /** Resolves when something was buffered, a topic may have become caught up, or the signal fires. */
   changed(signal: AbortSignal): Promise<void>;
+  /** Where a topic ended (last stable offset) when that was last looked at, a second ago at most while the log can be asked; null: never yet. */
+  knownEnd(topic: FactTopic): number | null;
   /** End offsets (last stable) of each topic now: the limit of a silent first start. */
   ends(): Promise<Offsets>;
   /** One transaction: outputs + offsets + receipt, all or nothing (A4 step 2). Any error: the answer is unknown, acquire again. */

@@ -1,3 +1,4 @@
+import { FACT_TOPICS } from "../domain/events.ts";
 import type { Instant } from "../shared/instant.ts";
 import { instant } from "../shared/instant.ts";
 import { acquire } from "./acquire.ts";
@@ -41,8 +42,6 @@ export class Shard {
   #poke: (() => void) | null = null;
   #state: ShardState = "acquiring";
   #trouble: string | null = null;
-  /** The one at work. */
-  #session: ShardSession | null = null;
 
   constructor(deps: ShardDeps, shard: number, log: ShardLog) {
     this.#deps = deps;
@@ -95,8 +94,7 @@ export class Shard {
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await changePolicy(this.#deps, session, this.#stop.signal);
           this.#enter("running");
-          this.#session = session;
-          await this.#work(session, since, () => (attempt = 0)).finally(() => (this.#session = null));
+          await this.#work(session, since, () => (attempt = 0));
         } catch (error) {
           // A state that can't be read is a lost one, once: what has just been rebuilt and can't be read is a bug.
           if (this.#isLostState(error) && !hasRebuilt && !this.#isStopping()) {
@@ -250,19 +248,15 @@ export class Shard {
     this.#stop.signal.removeEventListener("abort", stop);
   }
 
-  /** Beside the work: what is read need not wait until the log has said where it ends. A log that can't be asked shows when it is read. */
+  /** By the ends that the log knows of: what it delivers is held up by no question. A log that can't be asked shows when it is read. */
   #reportLag(session: ShardSession): void {
-    this.#log.ends().then(
-      (ends) => {
-        if (this.#session !== session) return;
-        for (const [topic, end] of Object.entries(ends) as [keyof typeof ends, number][]) {
-          const position = Math.max(session.offsets[topic] ?? 0, 0);
-          const isThere = this.#log.buffered(topic).length === 0 && this.#log.position(topic) >= end;
-          this.#deps.telemetry.lag(this.shard, topic, isThere ? 0 : Math.max(0, end - position));
-        }
-      },
-      (error: unknown) => this.#deps.logger.debug({ shard: this.shard, error }, "the lag is not known"),
-    );
+    for (const topic of FACT_TOPICS) {
+      const end = this.#log.knownEnd(topic);
+      if (end === null) continue;
+      const position = Math.max(session.offsets[topic] ?? 0, 0);
+      const isThere = this.#log.buffered(topic).length === 0 && this.#log.position(topic) >= end;
+      this.#deps.telemetry.lag(this.shard, topic, isThere ? 0 : Math.max(0, end - position));
+    }
   }
 
   #enter(state: ShardState): void {

@@ -4,8 +4,10 @@ import { inject } from "vitest";
 import { createKafkaClient } from "../../src/adapters/kafka/client.ts";
 import type { CommitStrategy, Delivery } from "../../src/adapters/kafka/commit-strategy.ts";
 import { KafkaOutbox, outboxTopic, type OutboxConsumer } from "../../src/adapters/kafka/kafka-outbox.ts";
+import { READ_COMMITTED } from "../../src/adapters/kafka/inner-cluster.ts";
 import { LogEnds } from "../../src/adapters/kafka/log-ends.ts";
 import { Outbox } from "../../src/adapters/kafka/outbox.ts";
+import { OwnCluster } from "../../src/adapters/kafka/own-cluster.ts";
 import type { CommittedOffset } from "../../src/adapters/kafka/receipts.ts";
 import { KafkaShardLog, packingOf, type OutputEncoder } from "../../src/adapters/kafka/shard-log.ts";
 import { ShardProducer } from "../../src/adapters/kafka/shard-producer.ts";
@@ -61,8 +63,9 @@ export async function startKafkaRig(shards: number, delivery: Delivery): Promise
     changesRetentionMs: 3_600_000,
     outboxes: delivery === "at-least-once" ? [outboxTopic(prefix, name)] : [],
   });
-  const ends = new LogEnds(admin, prefix, 250, quiet);
+  const ends = endsOf(kafka, prefix);
   await untilLed(ends);
+  await ends.close();
   const producer = kafka.producer();
   await producer.connect();
   const { consumer, seen } = await readOutputs(kafka, prefix, name);
@@ -104,6 +107,10 @@ export async function startKafkaRig(shards: number, delivery: Delivery): Promise
       await admin.disconnect();
     },
   };
+}
+
+function endsOf(kafka: Kafka, prefix: string): LogEnds {
+  return new LogEnds(new OwnCluster(kafka, READ_COMMITTED), prefix, 250, quiet);
 }
 
 /** New topics have no leader for a moment after they are there. */
@@ -217,9 +224,9 @@ function customerOf(shard: number, shards: number): string {
 
 /** A process that believes it owns the shard although the group gave it to another: it may fence and commit, but gets no records. */
 function rivalOf(parts: Parts): ShardLog {
-  const { shard, admin, prefix, shards } = parts;
+  const { shard, kafka, prefix, shards } = parts;
   const consumer = { pause: quiet, resume: quiet, seek: quiet };
-  const ends = new LogEnds(admin, prefix, 250, quiet);
+  const ends = endsOf(kafka, prefix);
   return new KafkaShardLog(shard, consumer, commitsOfRival(parts), ends, ENCODER, {
     identity: { cluster: "", prefix, shards, topics: {} },
     maxBufferedRecords: DEFAULT_SOURCE.maxBufferedRecords,
@@ -227,7 +234,7 @@ function rivalOf(parts: Parts): ShardLog {
 }
 
 function commitsOfRival(parts: Parts): CommitStrategy {
-  const { shard, kafka, admin, name, prefix, delivery } = parts;
+  const { shard, kafka, name, prefix, delivery } = parts;
   const committed = async (): Promise<CommittedOffset[]> => {
     const offsets = await offsetsOf(
       parts,
@@ -243,7 +250,7 @@ function commitsOfRival(parts: Parts): CommitStrategy {
   const consumer: OutboxConsumer = {
     committed,
     outboxCommitted: async () => (await offsetsOf(parts, [topic]))[0] ?? null,
-    outboxStart: () => new LogEnds(admin, prefix, 250, quiet).lowOf(topic, shard),
+    outboxStart: () => endsOf(kafka, prefix).lowOf(topic, shard),
     readOutbox: (_shard, from, through, visit) => readRange(kafka, topic, shard, from, through, visit),
     // Whoever is no member can't commit the group's offsets.
     commitOffsets: () => Promise.reject(new Error("not a member")),

@@ -182,6 +182,7 @@ export function describeLog(
         const ends = await log.ends();
         expect(ends.orders).toBe(records[1]!.offset + 1);
         expect(ends.inquiries).toBe(0);
+        expect(log.knownEnd("orders")).toBe(ends.orders);
       });
     });
 

@@ -103,6 +103,7 @@ export function logThrough(life: Life, open: () => ShardLog): ShardLog {
       const sender = log;
       return life.call("transaction", () => sender.commit(output, committed));
     },
+    knownEnd: (topic) => log.knownEnd(topic),
     ends: () => life.call("ends", () => log.ends()),
     buffered: (topic) => log.buffered(topic),
     take: (topic, count) => log.take(topic, count),

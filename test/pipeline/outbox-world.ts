@@ -132,6 +132,7 @@ function logOver(log: ShardLog, shard: number, outbox: Outbox): ShardLog {
       await log.close();
     },
     seek: (offsets) => log.seek(offsets),
+    knownEnd: (topic) => log.knownEnd(topic),
     ends: () => log.ends(),
     buffered: (topic) => log.buffered(topic),
     take: (topic, count) => log.take(topic, count),

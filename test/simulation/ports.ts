@@ -316,6 +316,7 @@ function logThrough(call: Caller, receipt: Ports["receipt"], around: Surrounding
         () => `${shownReceipt(committed)}: ${shownOutput(output as BatchOutput)}`,
       );
     },
+    knownEnd: (topic) => log.knownEnd(topic),
     ends: () => call("ends", () => log.ends()),
     buffered: (topic) => fetched.of(topic, log.buffered(topic)),
     take: (topic, count) => log.take(topic, count),

@@ -128,8 +128,12 @@ export class EmbeddedShardLog implements ShardLog {
     });
   }
 
+  knownEnd(topic: FactTopic): number {
+    return this.#partitions[topic].end;
+  }
+
   ends(): Promise<Offsets> {
-    return Promise.resolve(byTopic((topic) => this.#partitions[topic].end));
+    return Promise.resolve(byTopic((topic) => this.knownEnd(topic)));
   }
 
   async commit(output: BatchOutput<unknown, unknown>, committed: Committed): Promise<void> {

@@ -6,7 +6,16 @@ export interface InnerCluster {
   disconnect(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
   findBroker(query: { nodeId: string }): Promise<InnerBroker>;
+  /** Where partitions begin (`fromBeginning`) or end for a reader of the cluster's isolation level: one request to each leader. */
+  fetchTopicsOffset(
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number }[];
+      fromBeginning: boolean;
+    }[],
+  ): Promise<TopicOffsets[]>;
   /** With KRaft any broker: clients are not told who the controller is. */
   findControllerBroker(): Promise<InnerBroker>;
 }
@@ -41,6 +50,11 @@ export interface InnerBroker {
   };
 }
 
+export interface TopicOffsets {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
 export interface FetchedPartition {
   readonly messages: FetchedMessage[];
   /** Missing from brokers without transactions (before 0.11). */
@@ -61,14 +75,14 @@ export const READ_COMMITTED = 1;
  * A cluster of one's own, to be connected and disconnected by whoever asked: kafkajs fetches only for groups, and asks only for what
  * its protocol versions know, so what else is needed is asked of its inside (2.2.4, which is pinned).
  */
-export function innerCluster(kafka: Kafka): InnerCluster {
+export function innerCluster(kafka: Kafka, isolationLevel: number = READ_UNCOMMITTED): InnerCluster {
   const symbol = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === CREATE_CLUSTER,
   );
   if (symbol === undefined) throw new Error("this is not the kafkajs whose inside is known (2.2.4)");
   const create = (kafka as unknown as Record<symbol, (options: object) => InnerCluster>)[symbol];
   if (create === undefined) throw new Error("kafkajs has no cluster");
-  return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel: READ_UNCOMMITTED });
+  return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel });
 }
 
 /** Where one fetch begins, and how much it brings: the first batch there is comes whole, however small `maxBytes` (KIP-74). */

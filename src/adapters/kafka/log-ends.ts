@@ -1,8 +1,9 @@
-import type { Admin } from "kafkajs";
 import type { FactTopic } from "../../domain/events.ts";
 import { FACT_TOPICS } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
-import { ADMIN_ANSWER_MS, kafkaFailure, within } from "./failures.ts";
+import { kafkaFailure } from "./failures.ts";
+import type { InnerCluster } from "./inner-cluster.ts";
+import type { OwnCluster } from "./own-cluster.ts";
 import { Rounds } from "./rounds.ts";
 
 /** The ends of one partition as they were at an instant. */
@@ -33,10 +34,11 @@ export function refuseOutOfRange(place: string, offset: number, ends: Ends | nul
 
 /**
  * The ends of all fact topics, asked for all shards of the process at once, at most every `intervalMs` and only while somebody
- * reads. A failed round is tried again at the next; nobody is told that is newer than it is.
+ * reads: two requests to each broker, whatever topics and partitions there are. A failed round is tried again at the next; nobody is
+ * told that is newer than it is.
  */
 export class LogEnds {
-  readonly #admin: Admin;
+  readonly #cluster: Pick<OwnCluster, "ask" | "close">;
   readonly #prefix: string;
   readonly #intervalMs: number;
   readonly #onRound: () => void;
@@ -45,8 +47,14 @@ export class LogEnds {
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
 
-  constructor(admin: Admin, prefix: string, intervalMs: number, onRound: () => void) {
-    this.#admin = admin;
+  /** `cluster`: of its own, and one that tells what a read_committed reader can get to. */
+  constructor(
+    cluster: Pick<OwnCluster, "ask" | "close">,
+    prefix: string,
+    intervalMs: number,
+    onRound: () => void,
+  ) {
+    this.#cluster = cluster;
     this.#prefix = prefix;
     this.#intervalMs = intervalMs;
     this.#onRound = onRound;
@@ -58,13 +66,10 @@ export class LogEnds {
 
   /** First offset that any topic's partition still holds, asked now. Throws as `refresh` does. */
   async lowOf(topic: string, partition: number): Promise<number> {
-    const what = `asking for the beginning of ${topic}`;
-    try {
-      const offsets = await within(ADMIN_ANSWER_MS, what, this.#admin.fetchTopicOffsets(topic));
-      return Number(offsets.find((found) => found.partition === partition)?.low ?? 0);
-    } catch (error) {
-      throw kafkaFailure(what, error);
-    }
+    const offsets = await this.#ask(`asking for the beginning of ${topic}`, [topic], (cluster) =>
+      offsetsOf(cluster, [topic], "low"),
+    );
+    return offsets.get(`${topic} ${partition}`) ?? 0;
   }
 
   start(): void {
@@ -79,9 +84,15 @@ export class LogEnds {
     again();
   }
 
+  /** Asks no more; who asks directly still may, until it is closed. */
   stop(): void {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  close(): Promise<void> {
+    this.stop();
+    return this.#cluster.close();
   }
 
   /**
@@ -93,25 +104,48 @@ export class LogEnds {
 
   async #askAll(): Promise<void> {
     const askedAt = Date.now();
-    const answers = await Promise.all(FACT_TOPICS.map((topic) => this.#ask(topic)));
-    for (const { topic, partitions } of answers) {
-      for (const { partition, low, high } of partitions) {
-        this.#ends.set(`${topic} ${partition}`, { askedAt, low: Number(low), high: Number(high) });
-      }
+    const topics = FACT_TOPICS.map((topic) => this.#prefix + topic);
+    const [highs, lows] = await this.#ask("asking for the ends of the topics", topics, (cluster) =>
+      Promise.all([offsetsOf(cluster, topics, "high"), offsetsOf(cluster, topics, "low")]),
+    );
+    for (const [place, high] of highs) {
+      const low = lows.get(place);
+      if (low !== undefined) this.#ends.set(place.slice(this.#prefix.length), { askedAt, low, high });
     }
     this.#onRound();
   }
 
-  async #ask(topic: FactTopic): Promise<{
-    readonly topic: FactTopic;
-    readonly partitions: Awaited<ReturnType<Admin["fetchTopicOffsets"]>>;
-  }> {
-    const what = `asking for the ends of ${this.#prefix}${topic}`;
+  async #ask<T>(
+    what: string,
+    topics: readonly string[],
+    question: (cluster: InnerCluster) => Promise<T>,
+  ): Promise<T> {
     try {
-      const asked = this.#admin.fetchTopicOffsets(this.#prefix + topic);
-      return { topic, partitions: await within(ADMIN_ANSWER_MS, what, asked) };
+      return await this.#cluster.ask(what, topics, question);
     } catch (error) {
       throw kafkaFailure(what, error);
     }
   }
+}
+
+/** By topic and partition, parted by a space. */
+async function offsetsOf(
+  cluster: InnerCluster,
+  topics: readonly string[],
+  which: "low" | "high",
+): Promise<Map<string, number>> {
+  const answers = await cluster.fetchTopicsOffset(
+    topics.map((topic) => ({
+      topic,
+      partitions: cluster
+        .findTopicPartitionMetadata(topic)
+        .map(({ partitionId: partition }) => ({ partition })),
+      fromBeginning: which === "low",
+    })),
+  );
+  return new Map(
+    answers.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => [`${topic} ${partition}`, Number(offset)] as const),
+    ),
+  );
 }

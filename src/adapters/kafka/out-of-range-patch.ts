@@ -27,17 +27,17 @@ type Recover = (this: ConsumerGroup, error: OutOfRange) => Promise<void>;
  * @throws Error when kafkajs is not the version that is known: without the patch records could be skipped
  */
 export function patchOutOfRange(): void {
-  patchConsumerGroup<Recover>(
-    "recoverFromOffsetOutOfRange",
-    (original) =>
-      async function recover(error) {
-        const { topic, partition } = error;
-        const listener = this.assigners.find(({ onOffsetOutOfRange }) => onOffsetOutOfRange !== undefined);
-        const isFromFollower =
-          typeof this.preferredReadReplicasPerTopicPartition[topic]?.[partition] === "number";
-        if (listener === undefined || isFromFollower) return original.call(this, error);
-        this.pause([{ topic, partitions: [partition] }]);
-        listener.onOffsetOutOfRange?.(topic, partition);
-      },
-  );
+  patchConsumerGroup<Recover>("recoverFromOffsetOutOfRange", tellingTheOwner);
+}
+
+function tellingTheOwner(original: Recover): Recover {
+  return async function recover(error) {
+    const { topic, partition } = error;
+    const listener = this.assigners.find(({ onOffsetOutOfRange }) => onOffsetOutOfRange !== undefined);
+    const isFromFollower =
+      typeof this.preferredReadReplicasPerTopicPartition[topic]?.[partition] === "number";
+    if (listener === undefined || isFromFollower) return original.call(this, error);
+    this.pause([{ topic, partitions: [partition] }]);
+    listener.onOffsetOutOfRange?.(topic, partition);
+  };
 }

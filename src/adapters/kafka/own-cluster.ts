@@ -1,14 +1,17 @@
 import type { Kafka } from "kafkajs";
 import { ADMIN_ANSWER_MS, within } from "./failures.ts";
-import { innerCluster, type InnerCluster } from "./inner-cluster.ts";
+import { innerCluster, READ_UNCOMMITTED, type InnerCluster } from "./inner-cluster.ts";
 
 /** An inner cluster that stays connected from one question to the next, and is made anew after one that failed. */
 export class OwnCluster {
   readonly #kafka: Kafka;
+  readonly #isolationLevel: number;
   #cluster: InnerCluster | null = null;
 
-  constructor(kafka: Kafka) {
+  /** `isolationLevel`: of the offsets it tells; a fetch names its own. */
+  constructor(kafka: Kafka, isolationLevel: number = READ_UNCOMMITTED) {
     this.#kafka = kafka;
+    this.#isolationLevel = isolationLevel;
   }
 
   /**
@@ -20,7 +23,7 @@ export class OwnCluster {
     topics: readonly string[],
     question: (cluster: InnerCluster) => Promise<T>,
   ): Promise<T> {
-    const cluster = (this.#cluster ??= innerCluster(this.#kafka));
+    const cluster = (this.#cluster ??= innerCluster(this.#kafka, this.#isolationLevel));
     const answer = async (): Promise<T> => {
       await cluster.connect();
       await cluster.addMultipleTargetTopics(topics);

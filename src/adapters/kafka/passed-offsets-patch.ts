@@ -27,19 +27,19 @@ type Fetch = (this: ConsumerGroup, nodeId: string) => Promise<readonly Batch[]>;
  * @throws Error when kafkajs is not the version that is known: without the patch a shard would wait for what never comes
  */
 export function patchPassedOffsets(): void {
-  patchConsumerGroup<Fetch>(
-    "fetch",
-    (original) =>
-      async function fetch(nodeId) {
-        const batches = await original.call(this, nodeId);
-        const listener = this.assigners.find(({ onPassed }) => onPassed !== undefined);
-        if (listener === undefined) return batches;
-        for (const batch of batches) {
-          if (!batch.isEmptyDueToFiltering()) continue;
-          const next = Number(batch.lastOffset()) + 1;
-          listener.onPassed?.(batch.topic, batch.partition, Number(batch.fetchedOffset), next);
-        }
-        return batches;
-      },
-  );
+  patchConsumerGroup<Fetch>("fetch", tellingWhatIsPassed);
+}
+
+function tellingWhatIsPassed(original: Fetch): Fetch {
+  return async function fetch(nodeId) {
+    const batches = await original.call(this, nodeId);
+    const listener = this.assigners.find(({ onPassed }) => onPassed !== undefined);
+    if (listener === undefined) return batches;
+    for (const batch of batches) {
+      if (!batch.isEmptyDueToFiltering()) continue;
+      const next = Number(batch.lastOffset()) + 1;
+      listener.onPassed?.(batch.topic, batch.partition, Number(batch.fetchedOffset), next);
+    }
+    return batches;
+  };
 }

@@ -26,41 +26,47 @@ const failures = new WeakMap<ConsumerGroup, { readonly error: unknown }>();
  * @throws Error when kafkajs is not the version that is known
  */
 export function patchRejoin(): void {
-  patchConsumerGroup<Act>("joinAndSync", (original) => {
-    return function joinAndSync() {
-      // What a fetch finds out may ask for a join as well.
-      const ongoing = joins.get(this);
-      if (ongoing !== undefined) return ongoing;
-      const join = original.call(this).finally(() => joins.delete(this));
-      joins.set(this, join);
-      return join;
-    };
-  });
-  patchConsumerGroup<Heartbeat>("heartbeat", (original) => {
-    return async function heartbeat(options) {
-      const member = this.assigners.find(({ staysInGroup }) => staysInGroup !== undefined);
-      if (member === undefined) return original.call(this, options);
-      const failure = failures.get(this);
-      failures.delete(this);
-      // As if it had joined here: the runner tries again, or gives up.
-      if (failure !== undefined) throw failure.error;
-      // Whoever waits in a join is not missed.
-      if (joins.has(this)) return;
-      try {
-        await original.call(this, options);
-      } catch (error) {
-        if ((error as { type?: unknown }).type !== "REBALANCE_IN_PROGRESS") throw error;
-        // It would be given shards, and the group had to share them out once more when it leaves.
-        if (member.staysInGroup?.() === false) return;
-        this.joinAndSync().catch((failed: unknown) => failures.set(this, { error: failed }));
-      }
-    };
-  });
-  patchConsumerGroup<Act>("leave", (original) => {
-    return async function leave() {
-      // The goodbye would wait behind the join, and a first join has given the member no name yet to say it by.
-      await joins.get(this)?.catch(() => undefined);
-      return original.call(this);
-    };
-  });
+  patchConsumerGroup<Act>("joinAndSync", joiningOnce);
+  patchConsumerGroup<Heartbeat>("heartbeat", joiningBeside);
+  patchConsumerGroup<Act>("leave", leavingAfterJoin);
+}
+
+function joiningOnce(original: Act): Act {
+  return function joinAndSync() {
+    // What a fetch finds out may ask for a join as well.
+    const ongoing = joins.get(this);
+    if (ongoing !== undefined) return ongoing;
+    const join = original.call(this).finally(() => joins.delete(this));
+    joins.set(this, join);
+    return join;
+  };
+}
+
+function joiningBeside(original: Heartbeat): Heartbeat {
+  return async function heartbeat(options) {
+    const member = this.assigners.find(({ staysInGroup }) => staysInGroup !== undefined);
+    if (member === undefined) return original.call(this, options);
+    const failure = failures.get(this);
+    failures.delete(this);
+    // As if it had joined here: the runner tries again, or gives up.
+    if (failure !== undefined) throw failure.error;
+    // Whoever waits in a join is not missed.
+    if (joins.has(this)) return;
+    try {
+      await original.call(this, options);
+    } catch (error) {
+      if ((error as { type?: unknown }).type !== "REBALANCE_IN_PROGRESS") throw error;
+      // It would be given shards, and the group had to share them out once more when it leaves.
+      if (member.staysInGroup?.() === false) return;
+      this.joinAndSync().catch((failed: unknown) => failures.set(this, { error: failed }));
+    }
+  };
+}
+
+function leavingAfterJoin(original: Act): Act {
+  return async function leave() {
+    // The goodbye would wait behind the join, and a first join has given the member no name yet to say it by.
+    await joins.get(this)?.catch(() => undefined);
+    return original.call(this);
+  };
 }

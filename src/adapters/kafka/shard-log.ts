@@ -212,11 +212,13 @@ export class KafkaShardLog implements ShardLog {
     for (const waiter of [...this.#waiters]) waiter();
   }
 
+  knownEnd(topic: FactTopic): number | null {
+    return this.#ends.of(topic, this.shard)?.high ?? null;
+  }
+
   async ends(): Promise<Offsets> {
     await this.#ends.refresh();
-    return Object.fromEntries(
-      FACT_TOPICS.map((topic) => [topic, this.#ends.of(topic, this.shard)?.high ?? 0]),
-    );
+    return Object.fromEntries(FACT_TOPICS.map((topic) => [topic, this.knownEnd(topic) ?? 0]));
   }
 
   async commit(output: BatchOutput<unknown, unknown>, committed: Committed): Promise<void> {

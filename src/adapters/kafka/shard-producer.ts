@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kafka, Producer, TopicMessages } from "kafkajs";
+import { patchCoordinators } from "./coordinator-patch.ts";
 import { isConcurrentTransactions, kafkaFailure, within } from "./failures.ts";
 import { requestsOf } from "./produce-requests.ts";
 
@@ -28,6 +29,7 @@ export class ShardProducer {
   #producer: Producer | null = null;
 
   constructor(kafka: Kafka, transactionalId: string, timeoutMs: number) {
+    patchCoordinators();
     this.#kafka = kafka;
     this.#transactionalId = transactionalId;
     this.#timeoutMs = timeoutMs;

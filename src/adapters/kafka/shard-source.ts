@@ -9,8 +9,10 @@ import { commitStrategies, otherDelivery, type CommitStrategies } from "./commit
 import { isInconsistentProtocol, kafkaFailure, within } from "./failures.ts";
 import { checkGroup } from "./group-check.ts";
 import { groupConsumer } from "./group-consumer.ts";
+import { patchFetchPace } from "./fetch-pace-patch.ts";
 import { GroupOffsets } from "./group-offsets.ts";
 import { checkKeys } from "./key-check.ts";
+import { READ_COMMITTED } from "./inner-cluster.ts";
 import { KeyWatch } from "./key-watch.ts";
 import { LogEnds } from "./log-ends.ts";
 import { identityOf, LogWatch } from "./log-watch.ts";
@@ -19,6 +21,7 @@ import { patchPassedOffsets } from "./passed-offsets-patch.ts";
 import { patchRejoin } from "./rejoin-patch.ts";
 import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
+import { OwnCluster } from "./own-cluster.ts";
 import type { CommittedOffset } from "./receipts.ts";
 import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
@@ -57,7 +60,9 @@ export const DEFAULT_SOURCE = {
 /** A stop waits so long for what kafkajs does with the group, such as a join that is under way. */
 const LEAVE_MS = 3_000;
 
-/** How often the topics are asked where they end: five requests or more each time. Deadlines are applied while that is known of the last second. */
+/** What comes in meanwhile is fetched together while it is little: a fifth of the interval of commits, which it waits for anyway. */
+const FETCH_EVERY_MS = 20;
+/** How often the topics are asked where they end: two requests to each broker. Deadlines are applied while that is known of the last second. */
 const ENDS_INTERVAL_MS = 500;
 /** How often the topics are asked whether they are still the same. */
 const TOPICS_INTERVAL_MS = 2_000;
@@ -94,6 +99,7 @@ export class KafkaShardSource implements ShardSource {
     patchOutOfRange();
     patchPassedOffsets();
     patchRejoin();
+    patchFetchPace();
     this.#facts = new TopicFactsReader(kafka, options.prefix);
     this.#watch = new LogWatch(
       () => this.#facts.read(),
@@ -102,7 +108,8 @@ export class KafkaShardSource implements ShardSource {
     );
     this.#topics = new Map(FACT_TOPICS.map((topic) => [options.prefix + topic, topic]));
     this.#admin = kafka.admin();
-    this.#ends = new LogEnds(this.#admin, options.prefix, ENDS_INTERVAL_MS, () => this.#onEnds());
+    const asked = new OwnCluster(kafka, READ_COMMITTED);
+    this.#ends = new LogEnds(asked, options.prefix, ENDS_INTERVAL_MS, () => this.#onEnds());
     this.#tails = new TailWatch(new TailReader(kafka), options.prefix);
     this.#consumer = groupConsumer(kafka, {
       groupId: options.applicationId,
@@ -112,6 +119,7 @@ export class KafkaShardSource implements ShardSource {
         delivery: options.delivery,
         ...(options.policy === undefined ? {} : { policy: options.policy }),
         staysInGroup: () => !this.#isStopping,
+        fetchEveryMs: FETCH_EVERY_MS,
         onMixedPolicies: (policies) => this.#warnOfPolicies(policies),
         onOffsetOutOfRange: (topic, partition) => void this.#verifyPositions(topic, partition),
         onPassed: (topic, partition, from, next) => this.#onPassed(topic, partition, from, next),
@@ -180,6 +188,7 @@ export class KafkaShardSource implements ShardSource {
     const [left] = await Promise.allSettled([
       within(LEAVE_MS, "leaving the group", leaving),
       within(LEAVE_MS, "leaving", this.#admin.disconnect()),
+      this.#ends.close(),
       this.#facts.close(),
       this.#tails.close(),
     ]);

@@ -1,6 +1,7 @@
 import type { PartitionAssigner } from "kafkajs";
 import { assignShards } from "./assignor.ts";
 import type { Delivery } from "./commit-strategy.ts";
+import type { Paced } from "./fetch-pace-patch.ts";
 import type { OutOfRangeListener } from "./out-of-range-patch.ts";
 import type { PassedListener } from "./passed-offsets-patch.ts";
 import kafkajs from "./kafkajs.ts";
@@ -13,7 +14,7 @@ const NAMES: Readonly<Record<Delivery, string>> = {
 const VERSION = 1;
 
 /** What the protocol asks of this process, and tells it. */
-export interface AssignedMember extends Partial<OutOfRangeListener & PassedListener> {
+export interface AssignedMember extends Partial<OutOfRangeListener & PassedListener & Paced> {
   /** The shards this process holds when it joins. */
   held(): readonly number[];
   /** False: it is about to leave. Default: it stays. */
@@ -37,6 +38,7 @@ export function createStickyAssigner(member: AssignedMember): PartitionAssigner 
     name,
     version: VERSION,
     staysInGroup: () => member.staysInGroup?.() ?? true,
+    fetchEveryMs: member.fetchEveryMs,
     onOffsetOutOfRange: (topic: string, partition: number) => member.onOffsetOutOfRange?.(topic, partition),
     onPassed: (topic: string, partition: number, from: number, next: number) =>
       member.onPassed?.(topic, partition, from, next),

@@ -1,20 +1,39 @@
-import type { Admin } from "kafkajs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { InnerCluster } from "../../../src/adapters/kafka/inner-cluster.ts";
 import { LogEnds } from "../../../src/adapters/kafka/log-ends.ts";
 
 /** The ends that a broker would tell, and whether it does. */
 class Broker {
   high = 5;
   isAway = false;
-  readonly asked: string[] = [];
+  /** Topics by question. */
+  readonly asked: string[][] = [];
 
-  get admin(): Admin {
-    const fetchTopicOffsets = (topic: string): Promise<object[]> => {
-      this.asked.push(topic);
+  ask<T>(
+    _what: string,
+    known: readonly string[],
+    question: (cluster: InnerCluster) => Promise<T>,
+  ): Promise<T> {
+    const fetchTopicsOffset: InnerCluster["fetchTopicsOffset"] = (topics) => {
+      this.asked.push(topics.map(({ topic }) => topic));
       if (this.isAway) return Promise.reject(new Error("no leader"));
-      return Promise.resolve([{ partition: 0, offset: "9", low: "2", high: String(this.high) }]);
+      return Promise.resolve(
+        topics.map(({ topic, partitions, fromBeginning }) => ({
+          topic,
+          partitions: partitions.map((each) => ({
+            ...each,
+            offset: fromBeginning ? "2" : String(this.high + each.partition),
+          })),
+        })),
+      );
     };
-    return { fetchTopicOffsets } as unknown as Admin;
+    const findTopicPartitionMetadata = (topic: string): { partitionId: number }[] =>
+      known.includes(topic) ? [{ partitionId: 0 }, { partitionId: 2 }] : [];
+    return question({ fetchTopicsOffset, findTopicPartitionMetadata } as unknown as InnerCluster);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 }
 
@@ -22,22 +41,24 @@ beforeEach(() => vi.useFakeTimers({ now: 1000 }));
 afterEach(() => void vi.useRealTimers());
 
 test("ends are as old as the question, not the answer: what was appended before it lies below them (A10)", async () => {
-  const ends = new LogEnds(new Broker().admin, "p.", 250, () => undefined);
+  const ends = new LogEnds(new Broker(), "p.", 250, () => undefined);
   expect(ends.of("orders", 0)).toBeNull();
   const asking = ends.refresh();
   vi.setSystemTime(1700);
   await asking;
   expect(ends.of("orders", 0)).toEqual({ askedAt: 1000, low: 2, high: 5 });
   expect(ends.of("orders", 1)).toBeNull();
+  expect(ends.of("orders", 2)).toEqual({ askedAt: 1000, low: 2, high: 7 });
 });
 
-test("all fact topics are asked at once, again after the interval, until stopped", async () => {
+test("all fact topics are asked in two questions, for their ends and their beginnings, again after the interval, until stopped", async () => {
   const broker = new Broker();
   let rounds = 0;
-  const ends = new LogEnds(broker.admin, "p.", 250, () => rounds++);
+  const ends = new LogEnds(broker, "p.", 250, () => rounds++);
   ends.start();
   await vi.advanceTimersByTimeAsync(0);
-  expect(broker.asked.sort()).toEqual(["p.customers", "p.inquiries", "p.orders", "p.referrals", "p.surveys"]);
+  const all = ["p.orders", "p.inquiries", "p.surveys", "p.customers", "p.referrals"];
+  expect(broker.asked).toEqual([all, all]);
   await vi.advanceTimersByTimeAsync(500);
   expect(rounds).toBe(3);
   ends.stop();
@@ -47,7 +68,7 @@ test("all fact topics are asked at once, again after the interval, until stopped
 
 test("a failed round tells nothing new and is tried again; who asks directly is told", async () => {
   const broker = new Broker();
-  const ends = new LogEnds(broker.admin, "p.", 250, () => undefined);
+  const ends = new LogEnds(broker, "p.", 250, () => undefined);
   ends.start();
   await vi.advanceTimersByTimeAsync(0);
   broker.isAway = true;
@@ -63,7 +84,7 @@ test("a failed round tells nothing new and is tried again; who asks directly is 
 
 test("who asks while a round is under way is not told its answer, but shares the next one with all who do (A4)", async () => {
   const broker = new Broker();
-  const ends = new LogEnds(broker.admin, "p.", 250, () => undefined);
+  const ends = new LogEnds(broker, "p.", 250, () => undefined);
   const first = ends.refresh();
   broker.high = 8;
   vi.setSystemTime(1100);
@@ -71,5 +92,13 @@ test("who asks while a round is under way is not told its answer, but shares the
   await first;
   await Promise.all(others);
   expect(ends.of("orders", 0)).toMatchObject({ askedAt: 1100, high: 8 });
-  expect(broker.asked.filter((topic) => topic === "p.orders")).toHaveLength(2);
+  expect(broker.asked).toHaveLength(4);
+});
+
+test("the beginning of any topic is asked for by itself", async () => {
+  const broker = new Broker();
+  const ends = new LogEnds(broker, "p.", 250, () => undefined);
+  expect(await ends.lowOf("outbox", 2)).toBe(2);
+  expect(await ends.lowOf("outbox", 1)).toBe(0);
+  expect(broker.asked).toEqual([["outbox"], ["outbox"]]);
 });
