@@ -41,6 +41,8 @@ export class Batch {
   #waiting = 0;
   records = 0;
   swept = 0;
+  /** Once it is finished: before this instant none of the customers it has touched has a deadline. */
+  noneDueBefore = Infinity;
 
   constructor(seq: number, openedAt: number, offsets: Offsets, context: BatchContext) {
     this.seq = seq;
@@ -205,7 +207,9 @@ export class Batch {
       return { customerId, head: null, chunks: [], deadlineAt: null };
     }
     const { head, chunks } = codec.encode(customer);
-    return { customerId, head, chunks, deadlineAt: nextDeadline(customer, policy) };
+    const deadlineAt = nextDeadline(customer, policy);
+    if (deadlineAt !== null && deadlineAt < this.noneDueBefore) this.noneDueBefore = deadlineAt;
+    return { customerId, head, chunks, deadlineAt };
   }
 
   /** Tells the operators what the batch came to. Call it once it is committed: one that is given up is folded again. */

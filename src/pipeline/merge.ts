@@ -119,6 +119,9 @@ export class Merge {
     if (following !== undefined) return following.offset >= limit;
     // All that was buffered is taken in this call: only the next call can tell whether more was on the way.
     if (head.next > 0) return false;
+    // More may have come while those of others were decoded: delivered, so that the log takes the topic for caught up.
+    const [first] = this.#log.buffered(head.topic);
+    if (first !== undefined) return first.offset >= limit;
     return this.#log.position(head.topic) >= limit || this.#log.caughtUp(head.topic, since);
   }
 

@@ -57,6 +57,8 @@ export class ShardSession {
   readonly epoch: number;
   readonly cache: CustomerCache;
   readonly policies: KnownPolicies;
+  /** Before this instant the store has no deadline, nor will it when what is sealed is committed. */
+  noneDueBefore = -Infinity;
   readonly #deps: ShardDeps;
   #storeSeq: number;
   /** seq that the store is known to hold. */
@@ -285,6 +287,7 @@ export class ShardSession {
 
   #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
     const { output, writes } = batch.finish(this.#clock);
+    this.noneDueBefore = Math.min(this.noneDueBefore, batch.noneDueBefore);
     // What a sweep publishes says nothing of records: the few beside it would seem to publish hundreds each, and fill the next batch.
     if (batch.records > 0 && batch.swept === 0) this.#outputsPerRecord = batch.outputs / batch.records;
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));

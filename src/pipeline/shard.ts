@@ -198,6 +198,8 @@ export class Shard {
         sweptTo !== null &&
         sweptTo >= clock.now()
       ) {
+        // The commit may have failed since the last look.
+        session.throwIfFailed();
         for (const resolve of this.#idleWaiters.splice(0)) resolve();
       }
       await this.#pause(session, batch === null ? null : sealedAt + options.commitIntervalMs);

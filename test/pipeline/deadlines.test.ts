@@ -115,6 +115,77 @@ describe("a deadline is applied when time has passed it (S7.1, A5)", () => {
   });
 });
 
+describe("the store is asked for deadlines of the next second too", () => {
+  const DUE = day(LAPSE_DAYS);
+  const lapses = (world: World): number[] =>
+    world.changes.flatMap(({ change }) => (change?.cause.kind === "DEADLINE" ? [change.decidedAt] : []));
+
+  test("and then, with nothing that comes due, once a second", async () => {
+    const world = new World();
+    let asked = 0;
+    const store = (inner: StateStore): StateStore => ({
+      ...inner,
+      due: (...args) => {
+        asked++;
+        return inner.due(...args);
+      },
+    });
+    const owner = world.own({ store });
+    await world.append(order("a", 0));
+    await world.settle(owner);
+    asked = 0;
+    for (let i = 0; i < 100; i++) {
+      world.clock.advanceBy(100);
+      await world.breathe(5);
+    }
+    expect(asked).toBeGreaterThanOrEqual(9);
+    expect(asked).toBeLessThanOrEqual(10);
+    await world.stop();
+  });
+
+  test("a deadline within it that is committed after that is applied on time", async () => {
+    const world = new World({ startAt: DUE - 600 });
+    world.own();
+    await world.breathe();
+    await world.append(order("a", 0));
+    await world.breathe();
+    world.clock.advanceTo(instant(DUE - 1));
+    await world.breathe();
+    expect(lapses(world)).toEqual([]);
+    world.clock.advanceTo(DUE);
+    await world.breathe();
+    expect(lapses(world)).toEqual([DUE]);
+    await world.stop();
+  });
+
+  test("so is one whose commit is under way when the store is asked", async () => {
+    const world = new World({ startAt: DUE - 1600 });
+    const { promise, resolve: release } = Promise.withResolvers<null>();
+    let turn: Promise<null> = Promise.resolve(null);
+    const store = (inner: StateStore): StateStore => ({
+      ...inner,
+      commit: async (shard, commit) => {
+        await turn;
+        return inner.commit(shard, commit);
+      },
+    });
+    world.own({ store });
+    await world.breathe();
+    turn = promise;
+    await world.append(order("a", 0));
+    await world.breathe();
+    // The second in which it need not be asked is over.
+    world.clock.advanceTo(instant(DUE - 500));
+    await world.breathe();
+    release(null);
+    await world.breathe();
+    world.clock.advanceTo(DUE);
+    await world.breathe();
+    expect(lapses(world)).toEqual([DUE]);
+    await world.stop();
+  });
+});
+
 describe("a storm of deadlines (A5)", () => {
   test("20 000 at one instant are swept in bounded batches, and live events do not wait for its end", async () => {
     const CUSTOMERS = 20_000;

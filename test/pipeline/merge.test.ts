@@ -19,7 +19,8 @@ class Buffers {
     for (const each of decoded) this.putAt(topic, this.position(topic), each);
   }
 
-  putAt(topic: FactTopic, offset: number, decoded: Decoded): void {
+  /** Without `decoded`: a record that a decoder must read. */
+  putAt(topic: FactTopic, offset: number, decoded?: Decoded): void {
     const record = {
       topic,
       partition: 0,
@@ -28,7 +29,7 @@ class Buffers {
       key: null,
       value: null,
       headers: [],
-      decoded,
+      ...(decoded === undefined ? {} : { decoded }),
     };
     this.buffered(topic).push(record);
     this.#ends.set(topic, offset + 1);
@@ -90,6 +91,27 @@ describe("records are taken by the time of their events (A3)", () => {
     expect(await taken(buffers)).toEqual(["surveys 0"]);
     buffers.caughtUp.add("surveys");
     expect(await taken(buffers)).toEqual(["orders 0"]);
+  });
+
+  test("what comes while others are decoded is waited for: a log takes what it has delivered for caught up", async () => {
+    const buffers = new Buffers();
+    buffers.putAt("surveys", 0);
+    const log: ShardLog = {
+      ...buffers.log,
+      buffered: (topic) => [...buffers.buffered(topic)],
+      caughtUp: () => true,
+    };
+    const decoder: Decoder = {
+      async decode() {
+        await Promise.resolve();
+        buffers.put("orders", ...events(order("a", 1)));
+        return { kind: "event", event: survey("a", 2, 9) };
+      },
+    };
+    const merge = new Merge(log, decoder, null);
+    expect(await merge.take(100, SINCE)).toEqual([]);
+    const then = await merge.take(100, SINCE);
+    expect(then.map(({ record }) => record.topic)).toEqual(["orders"]);
   });
 
   test("a head that can't be read goes first, out of the way", async () => {
