@@ -126,12 +126,12 @@ export function storePortOf(store: StateStore): StateStore {
     acquire: (shard) => store.acquire(shard),
     peek: (shard) => store.peek(shard),
     position: (shard) => store.position(shard),
-    read: (shard, ids) => store.read(shard, ids),
+    read: (...asked) => store.read(...asked),
     commit: (shard, commit) => store.commit(shard, commit),
     clear: (shard, epoch) => store.clear(shard, epoch),
-    due: (shard, upTo, limit) => store.due(shard, upTo, limit),
+    due: (...asked) => store.due(...asked),
     nextDue: (shard) => store.nextDue(shard),
-    customers: (shard, after, limit) => store.customers(shard, after, limit),
+    customers: (...asked) => store.customers(...asked),
     close: () => store.close(),
   };
 }
