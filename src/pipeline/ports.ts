@@ -232,8 +232,8 @@ export interface StateStore {
   }>;
   /**
    * Where the store stands now: seq of the last commit it holds, null without marks. An owner asks after it has read: a store that
-   * lost its last writes answers reads with the past, and what is folded on that must never be published. `damage` as in
-   * `acquire`.
+   * lost its last writes answers reads with the past, and what is folded on that must never be published. It tells of the last read of
+   * the shard, so an owner reads nothing else in between. `damage` as in `acquire`.
    */
   position(
     shard: number,

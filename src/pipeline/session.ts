@@ -1,9 +1,9 @@
-import { loadCustomer, newCustomer } from "../domain/customer.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Instant } from "../shared/instant.ts";
 import { Batch, hasOutput } from "./batch.ts";
 import { CustomerCache } from "./customer-cache.ts";
-import { RefusedError, RetriableError } from "./errors.ts";
+import { CustomerLoads } from "./customer-loads.ts";
+import { RetriableError } from "./errors.ts";
 import type { KnownPolicies } from "./known-policies.ts";
 import { provenanceOf, type Provenance } from "./log-identity.ts";
 import { storeMoved } from "./store-moved.ts";
@@ -20,6 +20,7 @@ import type {
   ShardLog,
   SilentHistory,
   StateCommit,
+  StoredCustomer,
 } from "./ports.ts";
 import { readOn } from "./read-on.ts";
 import { laterClock } from "./shard-clock.ts";
@@ -60,6 +61,7 @@ export class ShardSession {
   /** Before this instant the store has no deadline, nor will it when what is sealed is committed. */
   noneDueBefore = -Infinity;
   readonly #deps: ShardDeps;
+  readonly #loads: CustomerLoads;
   #storeSeq: number;
   /** seq that the store is known to hold. */
   #committedSeq: number;
@@ -92,6 +94,13 @@ export class ShardSession {
     this.log = log;
     this.epoch = epoch;
     this.cache = new CustomerCache(deps.options.cacheCustomers);
+    this.#loads = new CustomerLoads({
+      shard,
+      cache: this.cache,
+      codec: deps.codec,
+      read: (customerIds) => this.#read(customerIds),
+      failed: (error) => this.#fail(error),
+    });
     this.#storeSeq = position.storeSeq;
     this.#committedSeq = position.storeSeq;
     this.#nextSeq = position.nextSeq;
@@ -187,37 +196,31 @@ export class ShardSession {
     });
   }
 
-  /**
-   * Brings customers, each once, into the cache, those that nobody knows as new ones, and holds them there until the batch that is open
-   * now has been committed: an eviction in between would make a known customer look new.
-   */
+  /** Brings customers, each once, into the cache, and holds them there until the batch that is open now has been committed. */
   async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
-    const missing: string[] = [];
-    for (const customerId of customerIds) {
-      if (this.cache.get(customerId) === undefined) missing.push(customerId);
-      else this.cache.touch(customerId, this.#nextSeq);
-    }
-    if (missing.length === 0) return;
-    const stored = await this.#deps.store.read(this.shard, missing, this.held);
+    this.#loads.start(customerIds, { policy, seq: this.#nextSeq });
+    await this.loaded();
+  }
+
+  /** Resolves when all that was asked for is in the cache, and throws what failed. Nothing may be folded before. */
+  async loaded(): Promise<void> {
+    await this.#loads.ended();
+    this.throwIfFailed();
+  }
+
+  /**
+   * To be awaited when the session is given up, whatever for: an answer that comes for it later would mix with those for the shard's next
+   * owner in this process.
+   */
+  async end(): Promise<void> {
+    this.#loads.giveUp();
+    await this.#loads.ended();
+  }
+
+  async #read(customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {
+    const stored = await this.#deps.store.read(this.shard, customerIds, this.held);
     await this.assureRead();
-    for (const [i, customerId] of missing.entries()) {
-      const bytes = stored[i];
-      if (bytes === null || bytes === undefined) {
-        this.cache.add(newCustomer(customerId), this.#nextSeq);
-        continue;
-      }
-      let state;
-      try {
-        state = this.#deps.codec.decode(customerId, bytes);
-      } catch (cause) {
-        throw new RefusedError(
-          "STATE_DAMAGED",
-          `a state in shard ${this.shard} can't be read: ${cause instanceof Error ? cause.message : String(cause)}. Restore the state store, or start with CLIENTELA_ON_STATE_LOSS=rebuild; after an upgrade that was taken back, go forward again`,
-          cause,
-        );
-      }
-      this.cache.add(loadCustomer(state, policy), this.#nextSeq);
-    }
+    return stored;
   }
 
   /**
@@ -242,11 +245,15 @@ export class ShardSession {
     throw storeMoved(this.shard, { epoch, seq });
   }
 
-  /** Takes records into the batch; they are folded before the clock moves, at the latest when the batch is sealed. */
+  /**
+   * Takes records into the batch; they are folded before the clock moves, at the latest when the batch is sealed. Their customers are
+   * loaded meanwhile. Resolves when there is room for more.
+   */
   async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    await this.load(batch.add(records));
+    this.#loads.start(batch.add(records), { policy: this.#policy, seq: batch.seq });
     this.#offsets = batch.offsets;
     this.#endSilenceIfBehind();
+    await this.#loads.room();
   }
 
   /**
@@ -254,6 +261,7 @@ export class ShardSession {
    * what is given. Otherwise a transaction comes first when there is output or `refresh` asks for one (A4 steps 2 and 3).
    */
   async seal(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Promise<void> {
+    await this.loaded();
     const sealed = this.#close(batch, how);
     await this.settle();
     const done = this.#commit(sealed).then(
@@ -263,7 +271,7 @@ export class ShardSession {
         this.cache.trim(batch.seq);
       },
       (error: unknown) => {
-        this.#failure = error instanceof Error ? error : new Error(String(error));
+        this.#fail(error);
         this.#inFlight = null;
       },
     );
@@ -278,6 +286,11 @@ export class ShardSession {
 
   throwIfFailed(): void {
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** What went wrong first is the reason; the rest follows from it. */
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
   }
 
   /** Resolves when the commit in flight has ended, however. */

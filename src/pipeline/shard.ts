@@ -94,7 +94,7 @@ export class Shard {
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
           await changePolicy(this.#deps, session, this.#stop.signal);
           this.#enter("running");
-          await this.#work(session, since, () => (attempt = 0));
+          await this.#work(session, since, () => (attempt = 0)).finally(() => session.end());
         } catch (error) {
           // A state that can't be read is a lost one, once: what has just been rebuilt and can't be read is a bug.
           if (this.#isLostState(error) && !hasRebuilt && !this.#isStopping()) {

@@ -26,6 +26,7 @@ export async function sweep(
   end: ShardClock,
   limit: number,
 ): Promise<boolean> {
+  await session.loaded();
   batch.foldAdded(session.clock);
   const inFlight = session.inFlight;
   const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
