@@ -36,7 +36,8 @@ function cellsOf({ figure, key, kept, now, ratio, verdict }: ComparedFigure): st
 }
 
 function limitText({ kind, better }: Figure): string {
-  const { tolerance } = KINDS[kind];
+  const { tolerance, leastDifference } = KINDS[kind];
+  if (leastDifference === Infinity) return "";
   return better === "higher" ? `≥ ${(1 - tolerance).toFixed(2)}` : `≤ ${(1 + tolerance).toFixed(2)}`;
 }
 

@@ -69,7 +69,7 @@ describe("A result against the kept one", () => {
     });
   });
 
-  it.each(Object.keys(KINDS) as Figure["kind"][])(
+  it.each((Object.keys(KINDS) as Figure["kind"][]).filter((kind) => kind !== "shown"))(
     "may be worse by the tolerance of %s, and no more",
     (kind) => {
       const { tolerance } = KINDS[kind];
@@ -150,6 +150,38 @@ describe("A result against the kept one", () => {
     );
     expect(comparison.differences).toEqual(["loadBefore: 0 then, 3 now", "kafka: 4.3.1 then, 4.4.0 now"]);
     expect(comparison.isWorse).toBe(true);
+  });
+});
+
+describe("A result whose parts are chosen", () => {
+  const size = { asConfigured: { eventsPerSecond: 50, busyShare: 0.9, ofBase: { eventsPerSecond: 1 } } };
+  const line = (sizes: readonly number[] | undefined, bySize: object): ResultLine => ({
+    scenario: "growth-customers",
+    ...(sizes === undefined ? {} : { sizes }),
+    bySize,
+    conditions,
+  });
+  const keptSizes = (...args: Parameters<typeof line>): KeptResult => {
+    return { release: "0.1.0", date: "2026-01-01", commit: null, ...line(...args) };
+  };
+
+  it("is judged when the same were measured, each by itself; what only explains is not", () => {
+    const slower = { asConfigured: { eventsPerSecond: 30, busyShare: 0.3, ofBase: { eventsPerSecond: 1 } } };
+    const before = keptSizes([10, 20], { 10: size, 20: size });
+    const comparison = compareResults(before, line([10, 20], { 10: size, 20: slower }));
+    expect(verdicts(comparison)).toEqual({ "bySize.20.asConfigured.eventsPerSecond": "worse" });
+    expect(comparisonText(comparison)).not.toContain("Infinity");
+    expect(compareResults(before, line([10, 20], { 10: size })).isWorse).toBe(true);
+  });
+
+  it("is told and not judged when others were, and what was not asked for is not gone", () => {
+    const before = keptSizes([10, 20], { 10: size, 20: size });
+    const other = { asConfigured: { eventsPerSecond: 5, busyShare: 0.9, ofBase: { eventsPerSecond: 0.1 } } };
+    const comparison = compareResults(before, line([20, 40], { 20: other, 40: size }));
+    expect(comparison.isWorse).toBe(false);
+    expect(new Set(Object.values(verdicts(comparison)))).toEqual(new Set(["incomparable", "new"]));
+    expect(comparison.differences).toEqual(["sizes: 10,20 then, 20,40 now"]);
+    expect(compareResults(before, line(undefined, {})).isWorse).toBe(false);
   });
 });
 

@@ -33,7 +33,10 @@ const MACHINE = ["cpu", "cores", "memoryGiB"] as const;
 
 export function compareResults(kept: KeptResult, now: ResultLine): Comparison {
   const { scenario } = now;
-  const otherSizes = figuresOf(scenario).sizes.filter((size) => kept[size] !== now[size]);
+  const { sizes, parts } = figuresOf(scenario);
+  const isOther = (option: string): boolean => JSON.stringify(kept[option]) !== JSON.stringify(now[option]);
+  const otherSizes = sizes.filter(isOther);
+  const otherParts = parts !== undefined && isOther(parts) ? [parts] : [];
   const otherMachine = MACHINE.filter((each) => kept.conditions[each] !== now.conditions[each]);
   const told = (name: string, before: unknown, after: unknown): string =>
     `${name}: ${String(before)} then, ${String(after)} now`;
@@ -44,19 +47,22 @@ export function compareResults(kept: KeptResult, now: ResultLine): Comparison {
   });
   const differences = [
     ...otherConditions.map((name) => told(name, before.get(name), after.get(name))),
-    ...otherSizes.map((size) => told(size, kept[size], now[size])),
+    ...[...otherSizes, ...otherParts].map((size) => told(size, kept[size], now[size])),
   ];
+  const isSame = otherParts.length === 0;
   const isComparable = ({ kind }: Figure): boolean =>
-    kind === "ratio" || (otherSizes.length === 0 && (otherMachine.length === 0 || !KINDS[kind].ofMachine));
+    isSame &&
+    (kind === "ratio" || (otherSizes.length === 0 && (otherMachine.length === 0 || !KINDS[kind].ofMachine)));
 
   const figuresBefore = new Map(figuresIn(scenario, kept).map((each) => [each.path, each]));
   const figures: ComparedFigure[] = figuresIn(scenario, now).map((found) => {
     const was = figuresBefore.get(found.path)?.value ?? null;
     figuresBefore.delete(found.path);
-    return compared(found, was, found.value, isComparable(found.figure));
+    // Whether something is there at all does not depend on the machine.
+    return compared(found, was, found.value, found.value === null ? isSame : isComparable(found.figure));
   });
   for (const found of figuresBefore.values()) {
-    if (found.value !== null) figures.push(compared(found, found.value, null, true));
+    if (found.value !== null) figures.push(compared(found, found.value, null, isSame));
   }
   return {
     scenario,
@@ -75,9 +81,9 @@ function compared(
 ): ComparedFigure {
   const ratio = kept === null || now === null ? null : now === kept ? 1 : now / kept;
   const verdict = (): Verdict => {
-    if (now === null) return kept === null ? "alike" : "gone";
-    if (kept === null) return "new";
-    return isComparable ? judged(figure, kept, now) : "incomparable";
+    if (kept === null) return now === null ? "alike" : "new";
+    if (!isComparable) return "incomparable";
+    return now === null ? "gone" : judged(figure, kept, now);
   };
   return { path, figure, key, kept, now, ratio, verdict: verdict() };
 }

@@ -1,6 +1,16 @@
 /** Figures of one kind are compared alike. */
 export type FigureKind =
-  "rate" | "cpu" | "sampled" | "allocated" | "bytes" | "memory" | "time" | "longest" | "count" | "ratio";
+  | "rate"
+  | "cpu"
+  | "sampled"
+  | "allocated"
+  | "bytes"
+  | "memory"
+  | "time"
+  | "longest"
+  | "count"
+  | "ratio"
+  | "shown";
 
 interface Comparing {
   /** A figure may be worse than the kept one by this share of it. */
@@ -28,6 +38,8 @@ export const KINDS: Readonly<Record<FigureKind, Comparing>> = {
   count: { tolerance: 0.1, leastDifference: 0, ofMachine: false },
   /** Of two figures of one run: the machine and its load are in both. */
   ratio: { tolerance: 0.1, leastDifference: 0, ofMachine: false },
+  /** Explains others; neither more nor less of it is better. */
+  shown: { tolerance: 0, leastDifference: Infinity, ofMachine: true },
 };
 
 export interface Figure {
@@ -49,6 +61,12 @@ export interface ScenarioFigures {
   readonly figures: readonly Figure[];
   /** Paths of what is told and not compared; below each, everything. */
   readonly told: readonly string[];
+  /** Option that lists what is measured, a key of the figures each: with another list nothing can be compared, and nothing is gone. */
+  readonly parts?: string;
+  /** In the documents, for keys that are no words of people. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** In the documents, what the figures don't say by themselves. */
+  readonly note?: string;
   /** Told as well, and each a table of the documents: names that come and go, with a figure. */
   readonly lists?: readonly { readonly path: string; readonly title: string; readonly unit: string }[];
 }
@@ -69,6 +87,7 @@ const seconds = figure("time", "lower", "s");
 const count = figure("count", "lower", "");
 const lowerRatio = figure("ratio", "lower", "×");
 const higherRatio = figure("ratio", "higher", "×");
+const shown = figure("shown", "higher", "");
 
 const LIVE: ScenarioFigures = {
   title: "A backlog through Kafka and Redis, exactly once",
@@ -82,6 +101,37 @@ const LIVE: ScenarioFigures = {
     bytes("redisBytesPerCustomer", "Redis a customer"),
   ],
   told: ["peer", "busyShare", "threads"],
+};
+
+/** `sizes`: on what else the figures depend. */
+function growth(what: string, sizes: readonly string[], base: string): ScenarioFigures {
+  return {
+    title: `One burst of events, over ever more ${what}`,
+    sizes,
+    parts: "sizes",
+    figures: [
+      rate("bySize.*.*.eventsPerSecond", "rate"),
+      higherRatio("bySize.*.*.ofBase.eventsPerSecond", "of the base's"),
+      cpu("bySize.*.*.cpuMicrosPerEvent.all", "CPU an event, all processes"),
+      lowerRatio("bySize.*.*.ofBase.cpuMicrosPerEvent", "of the base's"),
+      shown("bySize.*.*.busyShare", "share of the cores that was busy"),
+      mib("bySize.*.*.processorPeakMiB", "peak memory of the processor"),
+    ],
+    told: [
+      "bySize.*.eventsPerCustomer",
+      "bySize.*.*.cpuMicrosPerEvent",
+      "bySize.*.*.changesPerEvent",
+      "bySize.*.*.cacheHitShare",
+    ],
+    names: GROWTH_MODES,
+    note: `By a process that starts with nothing in memory, after a history that was folded before; the base is ${base}, or the first size where that was not measured.`,
+  };
+}
+
+/** How the processor was set. */
+export const GROWTH_MODES: Readonly<Record<string, string>> = {
+  asConfigured: "as configured",
+  eachLoaded: "each customer loaded anew",
 };
 
 /** Every scenario that can be kept, in the order of the documents. */
@@ -141,24 +191,9 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     ],
     told: ["eventsPerSecond", "changes", "liveLatencyMs.*.count", "sendMs", "busyShare"],
   },
-  growth: {
-    title: "The same burst of events, while one thing grows",
-    sizes: ["events", "customers"],
-    figures: [
-      higherRatio("*.*.*.ofBase.eventsPerSecond", "rate, of the base's"),
-      lowerRatio("*.*.*.ofBase.cpuMicrosPerEvent", "CPU an event, of the base's"),
-      rate("*.*.*.eventsPerSecond", "rate"),
-      cpu("*.*.*.cpuMicrosPerEvent.all", "CPU an event, all"),
-      mib("*.*.*.processorPeakMiB", "peak memory of the processor"),
-    ],
-    told: [
-      "*.*.eventsPerCustomer",
-      "*.*.*.cpuMicrosPerEvent",
-      "*.*.*.busyShare",
-      "*.*.*.changesPerEvent",
-      "*.*.*.cacheHitShare",
-    ],
-  },
+  "growth-customers": growth("customers", ["events"], "100 000"),
+  "growth-partitions": growth("partitions", ["events", "customers"], "8"),
+  "growth-years": growth("years of history", ["events", "customers"], "1"),
   replay: {
     title: "Replay of an event file",
     sizes: ["events", "customers"],
@@ -245,6 +280,11 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
       "minimumMoves",
       "changes",
     ],
+    names: {
+      assigned: "until the next owner is told, p50",
+      acquired: "until it has acquired the shard, p50",
+      firstChange: "until its first change, p50",
+    },
   },
   recovery: {
     title: "Recovery after SIGKILL",
@@ -256,6 +296,7 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
       seconds("*.secondsToFirstChange", "until the first change"),
       seconds("*.secondsToLastShardsChange", "until each shard has published"),
     ],
+    names: { byAnother: "another processor takes over", bySame: "the same one is started again at once" },
     told: ["backlog", "threads", "*.backlogLeft", "*.threadLagMaxSeconds", "*.shards"],
   },
   assignor: {

@@ -15,7 +15,6 @@ const ALWAYS_TOLD = [
   "rate",
   "seconds",
   "warm",
-  "axis",
   "sizes",
   "against",
 ];

@@ -4,6 +4,7 @@ import { foldEvent, nextDeadline } from "../../src/domain/fold.ts";
 import type { SimulatedEvent } from "../../src/app/simulation/simulate.ts";
 import { POLICY } from "./folded.ts";
 import { burstEvents, historyEvents, historyUpToNow } from "./growth-events.ts";
+import { figuresIn } from "./found-figures.ts";
 import { compared, type SizeFigures } from "./growth.ts";
 
 const SHORT = { ordersEach: 2, days: 100 };
@@ -52,12 +53,32 @@ describe("a burst is as much work whatever the number of customers", () => {
   });
 });
 
-test("sizes are compared with the base, or with the first where the base is not among them", () => {
+function found(eventsPerSecond: number, all: number): SizeFigures {
   const rest = { busyShare: 1, processorPeakMiB: 1, changesPerEvent: 0.25, cacheHitShare: 0 };
-  const found = (eventsPerSecond: number, all: number): SizeFigures => ({
+  return {
     eventsPerCustomer: { history: 2, burst: 5 },
-    bursts: { asConfigured: { eventsPerSecond, cpuMicrosPerEvent: { all }, ...rest } },
-  });
+    bursts: { asConfigured: { eventsPerSecond, cpuMicrosPerEvent: { processor: 1, all }, ...rest } },
+  };
+}
+
+test.each(["customers", "partitions", "years"])(
+  "a result by %s has only figures that are declared",
+  (axis) => {
+    const line = { bySize: compared(new Map([[100_000, found(50, 20)]]), 100_000) };
+    expect(
+      figuresIn(`growth-${axis}`, line).map(({ figure, key, value }) => [figure.title, key, value]),
+    ).toEqual([
+      ["rate", "100000, asConfigured", 50],
+      ["of the base's", "100000, asConfigured", 1],
+      ["CPU an event, all processes", "100000, asConfigured", 20],
+      ["of the base's", "100000, asConfigured", 1],
+      ["share of the cores that was busy", "100000, asConfigured", 1],
+      ["peak memory of the processor", "100000, asConfigured", 1],
+    ]);
+  },
+);
+
+test("sizes are compared with the base, or with the first where the base is not among them", () => {
   const measured = new Map([
     [10, found(50, 20)],
     [100, found(40, 25)],

@@ -61,11 +61,14 @@ export interface SizeFigures {
 }
 
 /**
- * The same burst of events to ever more customers, partitions, or years of history. All states are made first, by a silent first
- * start; then a process starts with nothing in memory and works through the burst.
+ * The scenario of an axis: the same burst of events to ever more customers, partitions, or years of history. All states are made first,
+ * by a silent first start; then a process starts with nothing in memory and works through the burst.
  */
-export function benchGrowth(size: BenchSize, say: Say): Promise<object> {
-  const axes = size.axis === null ? AXES : [size.axis];
+export function benchGrowth(axis: Axis): (size: BenchSize, say: Say) => Promise<object> {
+  return (size, say) => growAlong(axis, size, say);
+}
+
+function growAlong(axis: Axis, size: BenchSize, say: Say): Promise<object> {
   return onStage(say, async (stage) => {
     // The broker's own code is not compiled yet: the first burst of its life says nothing.
     await measure(
@@ -75,17 +78,13 @@ export function benchGrowth(size: BenchSize, say: Say): Promise<object> {
       { ...size, events: 100_000, runs: 1 },
       say,
     );
-    const figures: Record<string, object> = {};
-    for (const axis of axes) {
-      const measured = new Map<number, SizeFigures>();
-      for (const value of size.sizes ?? SIZES[axis]) {
-        const found = await measure(stage, `${axis}-${value}`, sizeOf(axis, value, size), size, say);
-        say(`${axis} ${value}: ${JSON.stringify(found)}`);
-        measured.set(value, found);
-      }
-      figures[`by${axis.charAt(0).toUpperCase()}${axis.slice(1)}`] = compared(measured, BASES[axis]);
+    const measured = new Map<number, SizeFigures>();
+    for (const value of size.sizes ?? SIZES[axis]) {
+      const found = await measure(stage, `${axis}-${value}`, sizeOf(axis, value, size), size, say);
+      say(`${axis} ${value}: ${JSON.stringify(found)}`);
+      measured.set(value, found);
     }
-    return figures;
+    return { bySize: compared(measured, BASES[axis]) };
   });
 }
 

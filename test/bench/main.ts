@@ -1,11 +1,11 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { wholeNumber } from "../../src/cli/arguments.ts";
 import { benchAssignor } from "./assignor.ts";
 import { benchCatchUp } from "./catch-up.ts";
 import { compareResults } from "./comparison.ts";
 import { comparisonText } from "./comparison-text.ts";
 import { conditionsSince, load, serverVersions } from "./conditions.ts";
-import { AXES, benchGrowth, type Axis } from "./growth.ts";
+import { benchGrowth, type Axis } from "./growth.ts";
 import { benchHeavy } from "./heavy.ts";
 import { keepResult, newestResults, type ResultLine } from "./kept-results.ts";
 import { benchLatency } from "./latency.ts";
@@ -30,9 +30,7 @@ export interface BenchSize {
   /** How long is measured, and how long the load goes on before; null: as long as the scenario takes for right. */
   readonly seconds: number | null;
   readonly warm: number | null;
-  /** What grows; null: everything that can, one after the other. */
-  readonly axis: Axis | null;
-  /** Sizes of the axis; null: the scenario's own. */
+  /** Of what grows; null: the scenario's own. */
   readonly sizes: readonly number[] | null;
   /** Folder of a peer program; null: none. */
   readonly against: string | null;
@@ -62,10 +60,15 @@ const USUAL: BenchSize = {
   rate: null,
   seconds: null,
   warm: null,
-  axis: null,
   sizes: null,
   against: null,
 };
+
+const growth = (axis: Axis, what: string): Described => ({
+  says: `one burst of events over ever more ${what} (--sizes): rate and CPU against the base`,
+  run: benchGrowth(axis),
+  sizes: { events: 500_000, runs: 1 },
+});
 
 /** Each prints one JSON line: its figures (medians over the runs) and its conditions. */
 const SCENARIOS: Readonly<Record<string, Described>> = {
@@ -102,11 +105,9 @@ const SCENARIOS: Readonly<Record<string, Described>> = {
     run: benchStorm,
     sizes: { customers: 1_000_000, runs: 1 },
   },
-  growth: {
-    says: "one burst of events over ever more customers, partitions, years of history (--axis, --sizes): rate and CPU against the base",
-    run: benchGrowth,
-    sizes: { events: 500_000, runs: 1 },
-  },
+  "growth-customers": growth("customers", "customers"),
+  "growth-partitions": growth("partitions", "partitions"),
+  "growth-years": growth("years", "years of history"),
   profile: {
     says: "the backlog of `live` under V8's profilers: CPU and allocated bytes an event by part of the program and by function",
     run: benchProfile,
@@ -162,12 +163,11 @@ function usual(option: "events" | "customers" | "runs" | "instances"): string {
 }
 
 /** Options that would be ignored in silence. */
-function refuseUseless(name: string, { against, axis, sizes }: BenchSize): void {
+function refuseUseless(name: string, { against, sizes }: BenchSize): void {
   const { run } = SCENARIOS[name] ?? {};
   if (against !== null && run !== benchLive) throw new Error(`--against is for live, not for ${name}`);
-  if ((axis !== null || sizes !== null) && run !== benchGrowth)
-    throw new Error(`--axis and --sizes are for growth, not for ${name}`);
-  if (sizes !== null && axis === null) throw new Error("--sizes needs the --axis of which they are");
+  if (sizes !== null && !name.startsWith("growth-"))
+    throw new Error(`--sizes is for growth, not for ${name}`);
 }
 
 /** The sizes that say something: without those that are left to the scenario, and without a place on this machine. */
@@ -187,8 +187,7 @@ await new Command("bench")
   .option("--rate <n>", "events a second, where the load is steady", wholeNumber(10, 1_000_000))
   .option("--seconds <n>", "latency: how long is measured (default: 60)", wholeNumber(1, 3_600))
   .option("--warm <n>", "latency: seconds of the load before that (default: 20)", wholeNumber(0, 3_600))
-  .addOption(new Option("--axis <name>", "growth: what grows (default: one after the other)").choices(AXES))
-  .option("--sizes <n,n>", "growth: sizes of the axis", (text) =>
+  .option("--sizes <n,n>", "growth: sizes of what grows", (text) =>
     text.split(",").map(wholeNumber(1, 9_000_000)),
   )
   .option("--against <folder>", "live: a peer program, see test/bench/peer.ts")

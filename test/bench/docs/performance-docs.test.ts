@@ -68,14 +68,25 @@ describe("The documents of performance", () => {
     expect(resultText({ ...live, conditions })).toContain("; Node 24.21.0, kafka 4.3.1, redis 8.0.2; ");
   });
 
+  it("name keys, numbers among them, in the words of people, and say what the figures don't", () => {
+    const asConfigured = { eventsPerSecond: 40_000, busyShare: 0.9 };
+    const text = resultText(result("growth-customers", { bySize: { 5000000: { asConfigured } } }));
+    expect(text).toContain("load average 0.3 before. By a process that starts with nothing in memory");
+    expect(text.split("\n").slice(2)).toEqual([
+      "|  | rate | share of the cores that was busy |",
+      "| --- | ---: | ---: |",
+      "| 5 000 000, as configured | 40 000 events/s | 0.9 |",
+    ]);
+  });
+
   it("have a line a key where several figures have it, and a dash for what was not measured", () => {
     const recovery = { secondsToAssignment: 9.9, secondsToFirstChange: null };
     const text = resultText(result("recovery", { byAnother: recovery, bySame: { secondsToAssignment: 11 } }));
     expect(text.split("\n").slice(2)).toEqual([
       "|  | until the shards are assigned | until the first change |",
       "| --- | ---: | ---: |",
-      "| byAnother | 9.9 s | – |",
-      "| bySame | 11 s |  |",
+      "| another processor takes over | 9.9 s | – |",
+      "| the same one is started again at once | 11 s |  |",
     ]);
   });
 });
@@ -136,11 +147,10 @@ describe("A plot", () => {
 
   it("of growth has one line for each way it was set, and the sizes in their order", () => {
     const size = (eventsPerSecond: number): object => ({ asConfigured: { eventsPerSecond } });
-    const growth = result("growth", {
-      byYears: { 1: size(50), 5: size(40) },
-      byCustomers: { 100000: { ...size(30), eachLoaded: { eventsPerSecond: 20 } }, 10000: size(50) },
+    const growth = result("growth-customers", {
+      bySize: { 100000: { ...size(30), eachLoaded: { eventsPerSecond: 20 } }, 10000: size(50) },
     });
-    expect(plotsOf(growth).map(({ file }) => file)).toEqual(["growth-customers.svg", "growth-years.svg"]);
+    expect(plotsOf(growth).map(({ file }) => file)).toEqual(["growth-customers.svg"]);
     const shown = [...(plotsOf(growth)[0]?.svg ?? "").matchAll(/>([^<>]*(?:configured|anew|k))<\/text>/g)];
     expect(shown.map(([, text]) => text)).toEqual([
       "as configured",

@@ -1,4 +1,5 @@
 import type { KeptResult } from "../kept-results.ts";
+import { GROWTH_MODES } from "../figures.ts";
 import { valuesAt } from "../found-figures.ts";
 import { lines, stackedBars, type Drawing, type Point } from "./svg.ts";
 
@@ -11,27 +12,22 @@ interface DeclaredPlot extends Omit<Drawing, "points"> {
   readonly points: (result: KeptResult) => Point[];
 }
 
-const growing = (axis: string, path: string, title: string): DeclaredPlot => ({
-  file: `growth-${axis}`,
-  scenario: "growth",
+const growing = (scenario: string, title: string): DeclaredPlot => ({
+  file: scenario,
+  scenario,
   title: `Rate by ${title}`,
   x: title,
   y: "events/s",
   draw: (drawing) => lines(drawing, { logarithmic: true }),
   points: (result) =>
-    valuesAt(result, `${path}.*.*.eventsPerSecond`)
+    valuesAt(result, "bySize.*.*.eventsPerSecond")
       .map(({ keys: [size, mode = ""], value }) => ({
-        series: MODES[mode] ?? mode,
+        series: GROWTH_MODES[mode] ?? mode,
         x: Number(size),
         y: value,
       }))
       .sort((a, b) => a.x - b.x),
 });
-
-const MODES: Readonly<Record<string, string>> = {
-  asConfigured: "as configured",
-  eachLoaded: "each customer loaded anew",
-};
 
 const QUANTILES: Readonly<Record<string, string>> = { p50: "50 %", p99: "99 %", p999: "99.9 %", max: "all" };
 
@@ -61,9 +57,9 @@ const PLOTS: readonly DeclaredPlot[] = [
         .filter(({ keys: [name] }) => name !== "count")
         .map(({ keys: [name = ""], value }) => ({ series: "latency", x: QUANTILES[name] ?? name, y: value })),
   },
-  growing("customers", "byCustomers", "customers"),
-  growing("partitions", "byPartitions", "partitions"),
-  growing("years", "byYears", "years of history"),
+  growing("growth-customers", "customers"),
+  growing("growth-partitions", "partitions"),
+  growing("growth-years", "years of history"),
   {
     file: "replay",
     scenario: "replay",

@@ -5,7 +5,8 @@ import type { KeptResult } from "../kept-results.ts";
 
 /** A result as people read it, in Markdown: under what it was measured, images of it, and its figures. */
 export function resultText(result: KeptResult, images: readonly string[] = []): string {
-  return [headText(result), ...images, ...resultTables(result)].join("\n\n");
+  const { note = "" } = figuresOf(result.scenario);
+  return [`${headText(result)} ${note}`.trim(), ...images, ...resultTables(result)].join("\n\n");
 }
 
 /** Whose versions are told where they took part. */
@@ -35,7 +36,11 @@ function headText(result: KeptResult): string {
 }
 
 function resultTables(result: KeptResult): string[] {
-  const found = figuresIn(result.scenario, result);
+  const { names = {} } = figuresOf(result.scenario);
+  const found = figuresIn(result.scenario, result).map((each): FoundFigure => ({
+    ...each,
+    key: each.key === null ? null : keyText(each.key, names),
+  }));
   const plain = found.filter(({ key, figure }) => key === null || figure.title.includes("*"));
   const keyed = found.filter((each) => !plain.includes(each));
   const tables: string[] = [];
@@ -51,6 +56,12 @@ function resultTables(result: KeptResult): string[] {
     );
   }
   return tables;
+}
+
+/** Keys in the words of people, numbers among them as such. */
+function keyText(key: string, names: Readonly<Record<string, string>>): string {
+  const one = (part: string): string => names[part] ?? (/^\d+$/.test(part) ? numberText(Number(part)) : part);
+  return key.split(", ").map(one).join(", ");
 }
 
 /** A line a figure. */
