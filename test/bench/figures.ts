@@ -104,7 +104,7 @@ const LIVE: ScenarioFigures = {
 };
 
 /** `sizes`: on what else the figures depend. */
-function growth(what: string, sizes: readonly string[], base: string): ScenarioFigures {
+function growth(what: string, sizes: readonly string[], base: string, note = ""): ScenarioFigures {
   return {
     title: `One burst of events, over ever more ${what}`,
     sizes,
@@ -124,7 +124,7 @@ function growth(what: string, sizes: readonly string[], base: string): ScenarioF
       "bySize.*.*.cacheHitShare",
     ],
     names: GROWTH_MODES,
-    note: `By a process that starts with nothing in memory, after a history that was folded before; the base is ${base}, or the first size where that was not measured.`,
+    note: `By a process that starts with nothing in memory, after a history that was folded before; the base is ${base}, or the first size where that was not measured. ${note}`.trim(),
   };
 }
 
@@ -191,7 +191,12 @@ export const FIGURES: Readonly<Record<string, ScenarioFigures>> = {
     ],
     told: ["eventsPerSecond", "changes", "liveLatencyMs.*.count", "sendMs", "busyShare"],
   },
-  "growth-customers": growth("customers", ["events"], "100 000"),
+  "growth-customers": growth(
+    "customers",
+    ["events"],
+    "100 000",
+    "As configured, customers who are few are still in memory when they come again, and often in the same batch; loaded anew, neither.",
+  ),
   "growth-partitions": growth("partitions", ["events", "customers"], "8"),
   "growth-years": growth("years of history", ["events", "customers"], "1"),
   replay: {
