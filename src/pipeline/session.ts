@@ -60,6 +60,8 @@ export class ShardSession {
   readonly policies: KnownPolicies;
   /** Before this instant the store has no deadline, nor will it when what is sealed is committed. */
   noneDueBefore = -Infinity;
+  /** How long the last commit took, by the wall clock. */
+  lastCommitMs = 0;
   readonly #deps: ShardDeps;
   readonly #loads: CustomerLoads;
   #storeSeq: number;
@@ -338,6 +340,7 @@ export class ShardSession {
   async #commit(sealed: Sealed): Promise<void> {
     const { telemetry, store } = this.#deps;
     const started = performance.now();
+    const since = this.#deps.clock.now();
     if (sealed.transactional) {
       await this.log.commit(sealed.output, { offsets: sealed.commit.marks.offsets, receipt: sealed.receipt });
       telemetry.commit("transaction", (performance.now() - started) / 1000);
@@ -350,7 +353,9 @@ export class ShardSession {
     const ended = performance.now();
     telemetry.commit("script", (ended - scriptStarted) / 1000);
     telemetry.commit("total", (ended - started) / 1000);
-    sealed.batch.report(this.#deps.clock.now());
+    const now = this.#deps.clock.now();
+    this.lastCommitMs = Math.max(0, now - since);
+    sealed.batch.report(now);
     telemetry.cache(this.cache.hits, this.cache.misses);
     this.cache.hits = 0;
     this.cache.misses = 0;

@@ -16,6 +16,8 @@ import type { ShardPhase } from "./telemetry.ts";
 const STEP_RECORDS = 1000;
 /** A topic counts as caught up for deadlines when it was so at some moment this recent (S7.1b). */
 const CAUGHT_UP_WITHIN_MS = 1000;
+/** A shard commits for a fifth of its time at most, until its interval has doubled. */
+const INTERVAL_IN_COMMITS = 5;
 /** How often lag is reported. */
 const LAG_INTERVAL_MS = 1000;
 
@@ -202,7 +204,7 @@ export class Shard {
         session.throwIfFailed();
         for (const resolve of this.#idleWaiters.splice(0)) resolve();
       }
-      await this.#pause(session, batch === null ? null : sealedAt + options.commitIntervalMs);
+      await this.#pause(session, batch === null ? null : sealedAt + this.#intervalMs(session));
     }
   }
 
@@ -224,12 +226,21 @@ export class Shard {
     sealedAt: number,
     progressed: boolean,
   ): boolean {
-    const { options } = this.#deps;
     if (this.#isStopping() || this.#isFull(batch)) return true;
     if (session.isCommitting) return false;
-    const isTurn = now - sealedAt >= options.commitIntervalMs;
+    const intervalMs = this.#intervalMs(session);
+    const isTurn = now - sealedAt >= intervalMs;
     // While more is coming in, the batch may fill for one interval from its first record on.
-    return isTurn && (!progressed || now - batch.openedAt >= options.commitIntervalMs);
+    return isTurn && (!progressed || now - batch.openedAt >= intervalMs);
+  }
+
+  /** Where commits take long everyone is busy, and fewer of them leave more for the work: few records cost the more the fewer they are. */
+  #intervalMs(session: ShardSession): number {
+    const { commitIntervalMs } = this.#deps.options;
+    return Math.min(
+      2 * commitIntervalMs,
+      Math.max(commitIntervalMs, INTERVAL_IN_COMMITS * session.lastCommitMs),
+    );
   }
 
   /** Waits until something happens: records, the end of a commit, the batch's turn, the next sweep, or the stop. */

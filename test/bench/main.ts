@@ -186,7 +186,7 @@ await new Command("bench")
   .option("--instances <n>", `processors (default: ${usual("instances")})`, wholeNumber(1, 20))
   .option("--rate <n>", "events a second, where the load is steady", wholeNumber(10, 1_000_000))
   .option("--seconds <n>", "latency: how long is measured (default: 60)", wholeNumber(1, 3_600))
-  .option("--warm <n>", "latency: seconds of the load before that (default: 20)", wholeNumber(0, 3_600))
+  .option("--warm <n>", "latency: seconds of the load before that (default: 60)", wholeNumber(0, 3_600))
   .option("--sizes <n,n>", "growth: sizes of what grows", (text) =>
     text.split(",").map(wholeNumber(1, 9_000_000)),
   )
