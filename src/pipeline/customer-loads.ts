@@ -53,6 +53,10 @@ export class CustomerLoads {
     if (this.#reading === null) this.#readNext(purpose);
   }
 
+  get isUnderWay(): boolean {
+    return this.#reading !== null;
+  }
+
   /** Resolves when more may be asked for. */
   async room(): Promise<void> {
     while (this.#waiting.length >= READ_CUSTOMERS) await this.#reading;

@@ -210,6 +210,15 @@ export class ShardSession {
     this.throwIfFailed();
   }
 
+  get isLoading(): boolean {
+    return this.#loads.isUnderWay;
+  }
+
+  /** Resolves when nothing is being read any more, however that ended. */
+  whenLoaded(): Promise<void> {
+    return this.#loads.ended();
+  }
+
   /**
    * To be awaited when the session is given up, whatever for: an answer that comes for it later would mix with those for the shard's next
    * owner in this process.

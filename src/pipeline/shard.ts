@@ -230,8 +230,9 @@ export class Shard {
     if (session.isCommitting) return false;
     const intervalMs = this.#intervalMs(session);
     const isTurn = now - sealedAt >= intervalMs;
-    // While more is coming in, the batch may fill for one interval from its first record on.
-    return isTurn && (!progressed || now - batch.openedAt >= intervalMs);
+    // While more is coming in, or customers are still being read, the batch may fill for one interval from its first record on.
+    const mayFill = progressed || session.isLoading;
+    return isTurn && (!mayFill || now - batch.openedAt >= intervalMs);
   }
 
   /** Where commits take long everyone is busy, and fewer of them leave more for the work: few records cost the more the fewer they are. */
@@ -243,7 +244,7 @@ export class Shard {
     );
   }
 
-  /** Waits until something happens: records, the end of a commit, the batch's turn, the next sweep, or the stop. */
+  /** Waits until something happens: records, the end of a commit or of reading, the batch's turn, the next sweep, or the stop. */
   async #pause(session: ShardSession, wakeAt: number | null): Promise<void> {
     const { clock, options } = this.#deps;
     const now = clock.now();
@@ -254,6 +255,7 @@ export class Shard {
     this.#stop.signal.addEventListener("abort", stop, { once: true });
     const waits = [this.#log.changed(abort.signal), clock.sleep(sleepMs, abort.signal)];
     if (session.isCommitting) waits.push(session.whenCommitted());
+    if (session.isLoading) waits.push(session.whenLoaded());
     if (!this.#isStopping()) await Promise.race(waits);
     else await session.whenCommitted();
     this.#poke = null;

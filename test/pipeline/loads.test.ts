@@ -250,6 +250,22 @@ test("stop while a read is under way that fails: what was taken is the successor
   expect(world.changes).toHaveLength(2);
 });
 
+test("a batch fills while its customers are read, and is closed as soon as they are there", async () => {
+  const reads = new Reads();
+  const world = new World({ options: { ...MANY, sweepIntervalMs: NEVER_MS } });
+  world.own({ store: reads.through });
+  await world.breathe();
+  const before = world.transactions.length;
+  await world.append(...orders(3, 1));
+  await world.until(() => reads.underWay === 1);
+  await world.append(...orders(2, 1, 3));
+  await world.breathe();
+  reads.open();
+  await world.until(() => world.changes.length > 0);
+  await world.stop();
+  expect(world.transactions.slice(before).map(({ offsets }) => offsets.orders)).toEqual([5]);
+});
+
 test("a sweep begins when all that was taken before it has been read", async () => {
   const reads = new Reads();
   reads.isShut = false;
