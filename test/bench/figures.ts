@@ -111,9 +111,9 @@ function growth(what: string, sizes: readonly string[], base: string, note = "")
     parts: "sizes",
     figures: [
       rate("bySize.*.*.eventsPerSecond", "rate"),
-      higherRatio("bySize.*.*.ofBase.eventsPerSecond", "of the base's"),
+      higherRatio("bySize.*.*.ofBase.eventsPerSecond", "rate, of the base's"),
       cpu("bySize.*.*.cpuMicrosPerEvent.all", "CPU an event, all processes"),
-      lowerRatio("bySize.*.*.ofBase.cpuMicrosPerEvent", "of the base's"),
+      lowerRatio("bySize.*.*.ofBase.cpuMicrosPerEvent", "CPU, of the base's"),
       shown("bySize.*.*.busyShare", "share of the cores that was busy"),
       mib("bySize.*.*.processorPeakMiB", "peak memory of the processor"),
     ],

@@ -69,9 +69,9 @@ test.each(["customers", "partitions", "years"])(
       figuresIn(`growth-${axis}`, line).map(({ figure, key, value }) => [figure.title, key, value]),
     ).toEqual([
       ["rate", "100000, asConfigured", 50],
-      ["of the base's", "100000, asConfigured", 1],
+      ["rate, of the base's", "100000, asConfigured", 1],
       ["CPU an event, all processes", "100000, asConfigured", 20],
-      ["of the base's", "100000, asConfigured", 1],
+      ["CPU, of the base's", "100000, asConfigured", 1],
       ["share of the cores that was busy", "100000, asConfigured", 1],
       ["peak memory of the processor", "100000, asConfigured", 1],
     ]);
