@@ -229,3 +229,46 @@ test("what a sweep publishes does not make the records of the next batch look as
   expect((await world.state("a"))?.orders).toHaveLength(2);
   expect(commits - before).toBe(1);
 });
+
+describe("how often a shard commits", () => {
+  /** Transactions in two seconds of steady traffic, where each takes so long. */
+  async function inTwoSeconds(commitMs: number): Promise<number> {
+    const world = new World({ options: { commitIntervalMs: 100, sweepIntervalMs: 10_000 } });
+    const log = (inner: ShardLog): ShardLog => ({
+      ...inner,
+      commit: async (output, committed) => {
+        await world.clock.sleep(commitMs);
+        return inner.commit(output, committed);
+      },
+    });
+    world.own({ log });
+    await world.until(() => world.transactions.length > 0, 1);
+    const before = world.transactions.length;
+    for (let i = 0; i < 200; i++) {
+      await world.append(order(`c${i}`, 0));
+      world.clock.advanceBy(10);
+      await world.breathe(8);
+    }
+    const count = world.transactions.length - before;
+    await world.until(() => world.changes.length === 200, 1);
+    const stopped = world.stop();
+    for (let i = 0; i < 50; i++) {
+      world.clock.advanceBy(10);
+      await world.breathe(2);
+    }
+    await stopped;
+    return count;
+  }
+
+  test("every interval, while commits are quick", async () => {
+    expect(await inTwoSeconds(10)).toBeGreaterThanOrEqual(17);
+  });
+
+  test("half as often where they take long, and not less often than that", async () => {
+    for (const commitMs of [50, 150]) {
+      const count = await inTwoSeconds(commitMs);
+      expect(count).toBeGreaterThanOrEqual(8);
+      expect(count).toBeLessThanOrEqual(11);
+    }
+  });
+});
