@@ -150,7 +150,7 @@ export const SETTINGS = {
   commitIntervalMs: setting(
     "CLIENTELA_COMMIT_INTERVAL_MS",
     "100",
-    "A shard commits this often while records come in.",
+    "A shard commits this often while records come in; up to half as often while commits take long.",
     whole(1, 60_000),
   ),
   batchRecords: setting(

@@ -17,7 +17,7 @@ export interface ShardOptions {
    * behind comes so far; it changes each of its customers once however often they come: 16 000 instead of 4 000 take a fifth less CPU, 32 000 another twentieth (64 000 no less, and hold a thread up for most of a second).
    */
   readonly batchRecords: number;
-  /** A batch is closed this long after the one before; a transaction costs 4 ms of client CPU (A10), so not oftener than 100 in production. */
+  /** A batch is closed this long after the one before, up to twice as long where commits take long; a transaction costs 4 ms of client CPU (A10), so not oftener than 100 in production. */
   readonly commitIntervalMs: number;
   /** Deadlines are looked for this often while the shard is caught up. */
   readonly sweepIntervalMs: number;
