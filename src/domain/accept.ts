@@ -19,9 +19,10 @@ export type Decoded =
 export const GREATEST_ID_BYTES = 512;
 
 /** As for amounts (money.ts): sums of a customer with up to 9 000 such orders in a year stay exact. */
-const GREATEST_UNITS = 1e12;
-const EARLIEST_AT = Date.UTC(1990, 0, 1);
-const LATEST_AT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+export const GREATEST_UNITS = 1e12;
+/** Instants that are no mistake, ms since the epoch. */
+export const EARLIEST_AT = Date.UTC(1990, 0, 1);
+export const LATEST_AT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const CURRENCY = /^[A-Z]{3}$/;
 
 type Fields = Readonly<Record<string, unknown>>;

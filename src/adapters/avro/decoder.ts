@@ -2,6 +2,7 @@ import type { Resolver } from "avsc";
 import { acceptEvent, type Decoded } from "../../domain/accept.ts";
 import type { CustomerEvent, FactTopic } from "../../domain/events.ts";
 import type { Decoder, SourceRecord } from "../../pipeline/ports.ts";
+import { OrderReader } from "./order-reader.ts";
 import type { SchemaSource } from "./registry.ts";
 import { ownType, parseType } from "./schemas.ts";
 
@@ -17,8 +18,12 @@ const GREATEST_UNKNOWN = 10_000;
 /** What invalid UTF-8 is read as; a sound text may contain it too. */
 const REPLACEMENT = "\ufffd";
 
-/** How records of a schema are read as a topic's; a text says why they can't be. */
-type Reading = Resolver | string;
+/** How records of a schema are read as a topic's. */
+interface Reading {
+  readonly resolver: Resolver;
+  /** They are orders as this version writes them. */
+  readonly isOwnOrder: boolean;
+}
 
 interface Framed {
   readonly id: number;
@@ -31,7 +36,7 @@ interface Framed {
  * registry that can't be asked throws (RetriableError).
  */
 export function createAvroDecoder(registry: SchemaSource): Decoder {
-  const readings = new Map<FactTopic, Map<number, Reading>>();
+  const readings = new Map<FactTopic, Map<number, Reading | string>>();
   const unknown = new Map<number, number>();
 
   const learn = async (record: SourceRecord, framed: Framed): Promise<Decoded> => {
@@ -45,7 +50,7 @@ export function createAvroDecoder(registry: SchemaSource): Decoder {
     }
     unknown.delete(framed.id);
     const reading = readingOf(record.topic, framed.id, text);
-    const byId = readings.get(record.topic) ?? new Map<number, Reading>();
+    const byId = readings.get(record.topic) ?? new Map<number, Reading | string>();
     readings.set(record.topic, byId.set(framed.id, reading));
     return read(record, framed, reading);
   };
@@ -60,9 +65,12 @@ export function createAvroDecoder(registry: SchemaSource): Decoder {
   };
 }
 
-function readingOf(topic: FactTopic, id: number, text: string): Reading {
+/** A text says why they can't be read. */
+function readingOf(topic: FactTopic, id: number, text: string): Reading | string {
   try {
-    return ownType(topic).createResolver(parseType(text));
+    const writer = parseType(text);
+    const own = ownType(topic);
+    return { resolver: own.createResolver(writer), isOwnOrder: topic === "orders" && own.equals(writer) };
   } catch (error) {
     return `schema ${id} can't be read as ${topic}: ${messageOf(error)}`;
   }
@@ -88,11 +96,17 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function read(record: SourceRecord, framed: Framed, reading: Reading): Decoded {
+const orders = new OrderReader();
+
+function read(record: SourceRecord, framed: Framed, reading: Reading | string): Decoded {
   if (typeof reading === "string") return refused(reading);
+  if (reading.isOwnOrder) {
+    const order = orders.read(framed.body, 0, null);
+    if (order !== null && isKey(record.key, order.customerId)) return { kind: "event", event: order };
+  }
   let raw: unknown;
   try {
-    raw = ownType(record.topic).fromBuffer(framed.body, reading);
+    raw = ownType(record.topic).fromBuffer(framed.body, reading.resolver);
   } catch (error) {
     return refused(`the body is not what schema ${framed.id} says: ${messageOf(error)}`);
   }
