@@ -2,6 +2,7 @@ import type { Resolver, Type } from "avsc";
 import type { CustomerSegment, SegmentChange } from "../../domain/change.ts";
 import type { CustomerEvent } from "../../domain/events.ts";
 import { RefusedError } from "../../pipeline/errors.ts";
+import { toIso } from "../../shared/instant.ts";
 import { OutputWriter } from "./output-writer.ts";
 import type { SchemaSource } from "./registry.ts";
 import { ownType, parseType, SCHEMA_TOPICS, schemaText, type SchemaTopic } from "./schemas.ts";
@@ -84,7 +85,7 @@ export function changeHeaders(change: SegmentChange, source: string): Record<str
     ce_type: "clientela.segment-change.v1",
     ce_source: source,
     ce_specversion: "1.0",
-    ce_time: new Date(change.effectiveAt).toISOString(),
+    ce_time: toIso(change.effectiveAt),
     changed: change.changed.join(","),
     origin: change.origin,
   };
