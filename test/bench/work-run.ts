@@ -114,7 +114,7 @@ async function decoded(
   const merged: MergedRecord[] = [];
   for (let offset = from; offset < to; offset++) {
     const record = backlog.record(offset, partition);
-    const decoding = decoder.late?.glimpse(record) ?? decoder.decode(record);
+    const decoding = decoder.late.glimpse(record) ?? decoder.decode(record);
     const found = decoding instanceof Promise ? await decoding : decoding;
     if (found.kind === "dead_letter") throw new Error(found.detail);
     merged.push({ record, decoded: found });
