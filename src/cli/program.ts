@@ -3,39 +3,37 @@ import { Command, CommanderError } from "commander";
 import { SETTINGS } from "../app/settings.ts";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
 import type { CommandContext } from "./context.ts";
-import { deadLettersCommand } from "./dead-letters.ts";
-import { demoCommand } from "./demo.ts";
-import { explainCommand } from "./explain.ts";
-import { produceCommand } from "./produce.ts";
-import { replayCommand } from "./replay.ts";
-import { runCommand } from "./run.ts";
-import { setupCommand } from "./setup.ts";
-import { stackCommand } from "./stack.ts";
-import { timelineCommand } from "./timeline.ts";
-import { watchCommand } from "./watch.ts";
 
 /** Exit codes of I1. */
 export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
 
-export function createProgram(context: CommandContext): Command {
+type MakeCommand = (context: CommandContext) => Command;
+
+/** The commands by name. Each is loaded when it is asked for: most of the time that a start takes goes into what the others need. */
+const COMMANDS: ReadonlyMap<string, () => Promise<MakeCommand>> = new Map([
+  ["demo", async () => (await import("./demo.ts")).demoCommand],
+  ["replay", async () => (await import("./replay.ts")).replayCommand],
+  ["setup", async () => (await import("./setup.ts")).setupCommand],
+  ["produce", async () => (await import("./produce.ts")).produceCommand],
+  ["run", async () => (await import("./run.ts")).runCommand],
+  ["watch", async () => (await import("./watch.ts")).watchCommand],
+  ["explain", async () => (await import("./explain.ts")).explainCommand],
+  ["timeline", async () => (await import("./timeline.ts")).timelineCommand],
+  ["dead-letters", async () => (await import("./dead-letters.ts")).deadLettersCommand],
+  ["stack", async () => (await import("./stack.ts")).stackCommand],
+]);
+
+/** The program, with the one command that the arguments begin with, or with all. */
+export async function createProgram(context: CommandContext, args: readonly string[]): Promise<Command> {
+  const asked = COMMANDS.get(args[0] ?? "");
   const program = new Command("clientela")
     .description(
       "Keeps every customer's segment true at every moment: Kafka in, explained segment changes out.",
     )
     .version(versionOfPackage(), "-V, --version", "display the version")
     .showHelpAfterError(false);
-  for (const make of [
-    demoCommand,
-    replayCommand,
-    setupCommand,
-    produceCommand,
-    runCommand,
-    watchCommand,
-    explainCommand,
-    timelineCommand,
-    deadLettersCommand,
-    stackCommand,
-  ]) {
+  for (const load of asked === undefined ? COMMANDS.values() : [asked]) {
+    const make = await load();
     program.addCommand(make(context));
   }
   for (const command of everyCommand(program)) {
@@ -54,7 +52,7 @@ function* everyCommand(command: Command): Generator<Command> {
 
 /** Runs one command line and returns its exit code. Problems are told on stderr, a line each. */
 export async function runProgram(
-  create: (context: CommandContext) => Command,
+  create: (context: CommandContext, args: readonly string[]) => Command | Promise<Command>,
   args: readonly string[],
   env: CommandContext["env"] = process.env,
 ): Promise<number> {
@@ -67,7 +65,8 @@ export async function runProgram(
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   try {
-    await create({ signal: stop.signal, env }).parseAsync(["node", "clientela", ...args]);
+    const program = await create({ signal: stop.signal, env }, args);
+    await program.parseAsync(["node", "clientela", ...args]);
     return EXIT.done;
   } catch (error) {
     return exitCodeOf(error, env);
