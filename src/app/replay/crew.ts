@@ -5,7 +5,7 @@ import type { Policy } from "../../domain/policy.ts";
 import type { Instant } from "../../shared/instant.ts";
 import { policyText } from "../policy-file.ts";
 import type { GivenReferral } from "./customer-replay.ts";
-import { PartReplayer, type Output, type PartResult } from "./replay-part.ts";
+import { PartReplayer, type Output, type PartResult, type Runs } from "./replay-part.ts";
 
 export interface ThreadData {
   readonly policyText: string;
@@ -13,15 +13,18 @@ export interface ThreadData {
   readonly outputs: readonly Output[];
 }
 
-export interface PartJob {
-  readonly kind: "referrals" | "replay";
-  readonly pieces: readonly Piece[];
-  readonly asOf: Instant;
-}
+export type Job =
+  | {
+      readonly kind: "referrals" | "replay";
+      readonly pieces: readonly Piece[];
+      readonly asOf: Instant;
+    }
+  | { readonly kind: "rest" };
 
-export type PartReply =
+export type Reply =
   | { readonly kind: "referrals"; readonly given: readonly GivenReferral[] }
-  | { readonly kind: "replay"; readonly result: PartResult };
+  | { readonly kind: "replay"; readonly result: PartResult }
+  | { readonly kind: "rest"; readonly runs: Runs };
 
 /** Who replays the parts. */
 export interface Crew {
@@ -29,6 +32,8 @@ export interface Crew {
   readonly size: number;
   referrals(pieces: readonly Piece[], asOf: Instant): Promise<readonly GivenReferral[]>;
   replay(pieces: readonly Piece[], asOf: Instant): Promise<PartResult>;
+  /** The lines that no run had yet, of each who replayed: when all parts are done. */
+  rest(): Promise<readonly Runs[]>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +47,7 @@ export function crewOfOne(policy: Policy, files: readonly string[], outputs: rea
     size: 1,
     referrals: (pieces, asOf) => Promise.resolve(replayer.referrals(pieces, asOf)),
     replay: (pieces, asOf) => Promise.resolve(replayer.replay(pieces, asOf)),
+    rest: () => Promise.resolve([replayer.rest()]),
     stop: () => Promise.resolve(),
   };
 }
@@ -56,14 +62,17 @@ export function crewOfThreads(
   const data: ThreadData = { policyText: policyText(policy), files, outputs };
   const threads = Array.from({ length: size }, () => startThread(data));
   const idle = [...threads];
-  const ask = async (job: PartJob): Promise<PartReply> => {
+  const askThread = async (thread: Thread, job: Job): Promise<Reply> => {
+    const reply = new Promise<Reply>((resolve) => thread.worker.once("message", resolve));
+    thread.worker.postMessage(job);
+    return Promise.race([reply, thread.failed]);
+  };
+  const ask = async (job: Job): Promise<Reply> => {
     const thread = idle.pop();
     if (thread === undefined) throw new Error(`more than ${size} parts at once`);
-    const reply = new Promise<PartReply>((resolve) => thread.worker.once("message", resolve));
-    thread.worker.postMessage(job);
-    const answer = await Promise.race([reply, thread.failed]);
+    const reply = await askThread(thread, job);
     idle.push(thread);
-    return answer;
+    return reply;
   };
   return {
     size,
@@ -75,6 +84,10 @@ export function crewOfThreads(
       const reply = await ask({ kind: "replay", pieces, asOf });
       if (reply.kind !== "replay") throw new Error("a replay thread has answered something else");
       return reply.result;
+    },
+    async rest() {
+      const replies = await Promise.all(threads.map((thread) => askThread(thread, { kind: "rest" })));
+      return replies.flatMap((reply) => (reply.kind === "rest" ? [reply.runs] : []));
     },
     async stop() {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));

@@ -25,9 +25,13 @@ export interface PartTerms {
   readonly outputs: readonly Output[];
 }
 
-/** What a part came to: sorted lines of each result that is wanted. */
+/** Sorted lines of each result that is wanted. */
+export type Runs = Readonly<Record<Output, readonly Uint8Array<ArrayBuffer>[]>>;
+
+/** What a part came to. */
 export interface PartResult {
-  readonly runs: Readonly<Record<Output, readonly Uint8Array<ArrayBuffer>[]>>;
+  /** Runs that this part filled up; others' lines may be among theirs. */
+  readonly runs: Runs;
   readonly changes: number;
   readonly deadLetters: number;
   /** Events after `asOf`, which were not seen. */
@@ -92,13 +96,22 @@ export class PartReplayer {
         if (this.#tellsTimeline) this.#writeTimeline(customer, asOf);
       }
     }
-    const runs = {
-      changes: this.#writers.changes.take(),
-      segments: this.#writers.segments.take(),
-      timeline: this.#writers.timeline.take(),
-      deadLetters: this.#writers.deadLetters.take(),
+    return { runs: this.#runs((writer) => writer.takeFull()), changes, deadLetters, later };
+  }
+
+  /** The lines of all parts that no run had yet. */
+  rest(): Runs {
+    return this.#runs((writer) => writer.takeAll());
+  }
+
+  #runs(take: (writer: RunWriter) => Uint8Array<ArrayBuffer>[]): Runs {
+    const { changes, segments, timeline, deadLetters } = this.#writers;
+    return {
+      changes: take(changes),
+      segments: take(segments),
+      timeline: take(timeline),
+      deadLetters: take(deadLetters),
     };
-    return { runs, changes, deadLetters, later };
   }
 
   /** The referrals that the orders of a part give. Only customers of whom some line may name a referrer are looked at. */

@@ -14,7 +14,7 @@ import {
   type ReadOptions,
 } from "./dealing.ts";
 import { Parts, PARTS } from "./parts.ts";
-import { OUTPUTS, type Output } from "./replay-part.ts";
+import { OUTPUTS, type Output, type Runs } from "./replay-part.ts";
 import { writeMerged, type LineSink } from "./sorted-runs.ts";
 
 /** `asOf`: deadlines are applied up to here and later events are not seen (S7.1c); null: the newest `occurredAt`. */
@@ -101,7 +101,11 @@ async function replayParts(
   scratch: Scratch,
   { asOf, progress }: Read,
 ): Promise<Results> {
-  const byPart = Array.from({ length: PARTS }, () => emptyRuns());
+  const runs = emptyRuns();
+  // Those of one thread stay in their order, so lines of one customer do.
+  const keep = (more: Runs): void => {
+    for (const output of OUTPUTS) runs[output].push(...more[output].map((run) => keepRun(scratch, run)));
+  };
   let [changes, deadLetters, later, done] = [0, 0, 0, 0];
   await eachPart(crew, signal, async (part) => {
     const pieces = parts.pieces(part);
@@ -111,14 +115,11 @@ async function replayParts(
       changes += result.changes;
       deadLetters += result.deadLetters;
       later += result.later;
-      for (const output of OUTPUTS) {
-        byPart[part]?.[output].push(...result.runs[output].map((run) => keepRun(scratch, run)));
-      }
+      keep(result.runs);
     }
     onProgress(halfOf(progress, ++done / PARTS));
   });
-  const runs = emptyRuns();
-  for (const of of byPart) for (const output of OUTPUTS) runs[output].push(...of[output]);
+  for (const rest of await crew.rest()) keep(rest);
   return { runs, changes, deadLetters, later };
 }
 

@@ -7,8 +7,8 @@ export interface LineSink {
   write(lines: Uint8Array): void | Promise<void>;
 }
 
-/** A run grows no longer than this: then another is begun. */
-const RUN_BYTES = 32 * 2 ** 20;
+/** A run grows hardly longer than this: then another is begun. Few runs are quickly merged, short ones are quickly sorted. */
+const RUN_BYTES = 8 * 2 ** 20;
 const FIRST_BYTES = 64 * 1024;
 /** Before the id and the text of an entry: place as a double, their lengths as 32 bits each. */
 const HEADER_BYTES = 16;
@@ -43,9 +43,14 @@ export class RunWriter {
     if (this.#used > RUN_BYTES) this.#seal();
   }
 
-  /** The runs so far; the writer begins anew. */
-  take(): Uint8Array<ArrayBuffer>[] {
+  /** The lines so far that have not been taken yet. */
+  takeAll(): Uint8Array<ArrayBuffer>[] {
     if (this.#used > 0) this.#seal();
+    return this.takeFull();
+  }
+
+  /** Those of runs that can grow no further. */
+  takeFull(): Uint8Array<ArrayBuffer>[] {
     const runs = this.#runs;
     this.#runs = [];
     return runs;
@@ -94,13 +99,20 @@ class RunReader {
   /** Of the next entry, within the run. */
   #next = 0;
   place = 0;
-  customerId = "";
+  /** null: not read yet. Most lines differ by their places already. */
+  #customerId: string | null = null;
+  #idAt = 0;
+  #textAt = 0;
   text: Uint8Array = this.#window;
 
   constructor(piece: Piece, rank: number) {
     this.#piece = piece;
     this.rank = rank;
     this.#length = lengthOf(piece);
+  }
+
+  get customerId(): string {
+    return (this.#customerId ??= this.#window.toString("utf8", this.#idAt, this.#textAt));
   }
 
   /** False at the end. */
@@ -111,8 +123,10 @@ class RunReader {
     const length = HEADER_BYTES + idLength + this.#window.readUInt32LE(header + 12);
     const at = this.#need(length);
     this.place = this.#window.readDoubleLE(at);
-    this.customerId = this.#window.toString("utf8", at + HEADER_BYTES, at + HEADER_BYTES + idLength);
-    this.text = this.#window.subarray(at + HEADER_BYTES + idLength, at + length);
+    this.#customerId = null;
+    this.#idAt = at + HEADER_BYTES;
+    this.#textAt = this.#idAt + idLength;
+    this.text = this.#window.subarray(this.#textAt, at + length);
     this.#next += length;
     return true;
   }

@@ -20,7 +20,7 @@ test("runs are merged by place and customer; equal ones stay in their order, run
         const scratch = new Scratch(limit);
         const writers = Array.from({ length: 4 }, () => new RunWriter());
         for (const { place, id, text, run } of entries) writers[run]?.add(place, id, JSON.stringify(text));
-        const pieces = writers.flatMap((writer) => writer.take()).map((run) => scratch.keep(run));
+        const pieces = writers.flatMap((writer) => writer.takeAll()).map((run) => scratch.keep(run));
         const found: Buffer[] = [];
         await writeMerged(pieces, { write: (lines) => void found.push(Buffer.from(lines)) }, () => undefined);
         scratch.close();
@@ -41,8 +41,8 @@ test("a run that grows too long becomes several, and nothing is lost between the
   const writer = new RunWriter();
   const line = "x".repeat(2 ** 20);
   for (let i = 0; i < 70; i++) writer.add(70 - i, "c", `${i} ${line}`);
-  const runs = writer.take();
-  expect(runs.length).toBe(3);
+  const runs = writer.takeAll();
+  expect(runs.length).toBe(9);
   const found: number[] = [];
   const write = (lines: Uint8Array): void =>
     void found.push(Number.parseInt(Buffer.from(lines.subarray(0, 3)).toString(), 10));
