@@ -73,8 +73,8 @@ export async function scanEventFiles(
   paths: readonly string[],
   options: EventFileOptions = {},
 ): Promise<EventFiles<ScannedLine>> {
-  const reader = (file: number, name: string): LineReader<ScannedLine> => {
-    const scanner = new LineScanner(file, name);
+  const reader = (file: number): LineReader<ScannedLine> => {
+    const scanner = new LineScanner(file);
     return (line, isKnownUtf8) => scanner.scan(line, isKnownUtf8);
   };
   return readFiles(paths, options, reader, ({ at }) => at);

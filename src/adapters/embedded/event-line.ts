@@ -8,43 +8,59 @@ import { readPlainObject } from "./plain-object.ts";
 /** The topic under which a line goes that names none: a record must have one, and its file and line say the rest. */
 const TOPIC_OF_UNUSABLE: FactTopic = "orders";
 
+/** What a line was read as, and the topic under which it goes. */
+export interface ReadLine {
+  readonly topic: FactTopic;
+  readonly decoded: Decoded;
+}
+
 /** Reads one line of an event file (I2). What can't be used comes back as a dead letter, never as an error. */
 export function recordOfLine(name: string, line: Line, isKnownUtf8: boolean): NewRecord {
-  const file = { name, line: line.number };
-  const value = line.bytes;
-  const refuse = (reason: DeadLetterReason, detail: string): NewRecord => ({
-    topic: TOPIC_OF_UNUSABLE,
-    value,
-    file,
-    decoded: { kind: "dead_letter", reason, detail },
-  });
+  const { topic, decoded } = readLine(line.bytes, line.cutFromBytes, isKnownUtf8);
+  return { topic, value: line.bytes, file: { name, line: line.number }, decoded };
+}
 
-  if (line.cutFromBytes !== null) {
-    return refuse("undecodable", `the line is ${line.cutFromBytes} bytes long; only its beginning is kept`);
+/**
+ * The same of a line within bytes.
+ * @param cutFromBytes length of a line of which only the beginning is there; null: it is whole
+ */
+export function readLine(
+  bytes: Buffer,
+  cutFromBytes: number | null,
+  isKnownUtf8: boolean,
+  start = 0,
+  end = bytes.length,
+): ReadLine {
+  if (cutFromBytes !== null) {
+    return refused("undecodable", `the line is ${cutFromBytes} bytes long; only its beginning is kept`);
   }
-  let raw: unknown = readPlainObject(value);
+  let raw: unknown = readPlainObject(bytes, start, end);
   if (raw === null) {
-    if (!isKnownUtf8 && !isUtf8(value)) return refuse("undecodable", "the line is not UTF-8");
+    if (!isKnownUtf8 && !isUtf8(bytes.subarray(start, end)))
+      return refused("undecodable", "the line is not UTF-8");
     try {
-      raw = JSON.parse(value.toString("utf8"));
+      raw = JSON.parse(bytes.toString("utf8", start, end));
     } catch (error) {
-      return refuse("undecodable", `the line is not JSON: ${(error as Error).message}`);
+      return refused("undecodable", `the line is not JSON: ${(error as Error).message}`);
     }
   }
   if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
-    return refuse("undecodable", "the line is not a JSON object");
+    return refused("undecodable", "the line is not a JSON object");
   }
   const topic: unknown = "topic" in raw ? raw.topic : undefined;
   if (!isInputTopic(topic)) {
-    return refuse(
+    return refused(
       "invalid_field",
       topic === undefined
         ? "topic is missing"
         : `topic is ${JSON.stringify(topic)}, not one of ${INPUT_TOPICS.join(", ")}`,
     );
   }
-  const decoded: Decoded = acceptEvent(topic, raw);
-  return { topic, value, file, decoded };
+  return { topic, decoded: acceptEvent(topic, raw) };
+}
+
+function refused(reason: DeadLetterReason, detail: string): ReadLine {
+  return { topic: TOPIC_OF_UNUSABLE, decoded: { kind: "dead_letter", reason, detail } };
 }
 
 function isInputTopic(topic: unknown): topic is (typeof INPUT_TOPICS)[number] {

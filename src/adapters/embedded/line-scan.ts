@@ -1,5 +1,5 @@
 import { parseInstant } from "../../shared/instant.ts";
-import { recordOfLine } from "./event-line.ts";
+import { readLine } from "./event-line.ts";
 import type { Line } from "./line-splitter.ts";
 import { plainInstant } from "./plain-instant.ts";
 
@@ -22,11 +22,20 @@ const ESCAPE = 0x5c;
 const COLON = 0x3a;
 const GREATEST_SCANNED_ID = 512;
 
-/** Behind the first quote; looked for by their first letter. */
-const CUSTOMER_ID = Buffer.from('customerId"');
-const OCCURRED_AT = Buffer.from('occurredAt"');
-const REFERRED_BY = Buffer.from('referredBy"');
+/** All have one length, and an end that is rare within them: a search can leap. */
+const CUSTOMER_ID = Buffer.from('"customerId"');
+const OCCURRED_AT = Buffer.from('"occurredAt"');
+const REFERRED_BY = Buffer.from('"referredBy"');
+const KEY_BYTES = CUSTOMER_ID.length;
 const NULL_LETTER = 0x6e;
+
+/** By a byte, how far behind it the next key can end at the earliest (Horspool's search). */
+const LEAPS = new Uint8Array(256).fill(KEY_BYTES);
+for (const key of [CUSTOMER_ID, OCCURRED_AT, REFERRED_BY]) {
+  for (const [i, byte] of key.subarray(0, -1).entries()) {
+    LEAPS[byte] = Math.min(LEAPS[byte] ?? KEY_BYTES, KEY_BYTES - 1 - i);
+  }
+}
 
 /**
  * Finds in lines of one file what decides where they go: customer, instant, whether they name a referrer. Almost every line can be looked
@@ -35,11 +44,9 @@ const NULL_LETTER = 0x6e;
  */
 export class LineScanner {
   readonly #file: number;
-  readonly #name: string;
 
-  constructor(file: number, name: string) {
+  constructor(file: number) {
     this.#file = file;
-    this.#name = name;
   }
 
   scan(line: Line, isKnownUtf8: boolean): ScannedLine {
@@ -47,28 +54,27 @@ export class LineScanner {
     let id = -1;
     let instant = -1;
     let referrer = -1;
-    let isPlain = line.cutFromBytes === null;
+    let isPlain = line.cutFromBytes === null && !bytes.includes(ESCAPE);
     // Asked for with every byte, the length is half of the work.
     const { length } = bytes;
-    for (let at = 0; at < length; at++) {
-      const byte = bytes[at];
-      if (byte === ESCAPE) isPlain = false;
-      if (byte !== QUOTE) continue;
-      switch (bytes[at + 1]) {
-        case CUSTOMER_ID[0]:
-          if (!isAt(bytes, at + 1, CUSTOMER_ID)) break;
+    for (let last = KEY_BYTES - 1; last < length; last += LEAPS[bytes[last] ?? 0] ?? 1) {
+      const start = last - KEY_BYTES + 1;
+      if (bytes[last] !== QUOTE || bytes[start] !== QUOTE) continue;
+      switch (bytes[start + 1]) {
+        case CUSTOMER_ID[1]:
+          if (!isAt(bytes, start, CUSTOMER_ID)) break;
           if (id >= 0) isPlain = false;
-          id = at + 1 + CUSTOMER_ID.length;
+          id = last + 1;
           break;
-        case OCCURRED_AT[0]:
-          if (!isAt(bytes, at + 1, OCCURRED_AT)) break;
+        case OCCURRED_AT[1]:
+          if (!isAt(bytes, start, OCCURRED_AT)) break;
           if (instant >= 0) isPlain = false;
-          instant = at + 1 + OCCURRED_AT.length;
+          instant = last + 1;
           break;
-        case REFERRED_BY[0]:
-          if (!isAt(bytes, at + 1, REFERRED_BY)) break;
+        case REFERRED_BY[1]:
+          if (!isAt(bytes, start, REFERRED_BY)) break;
           if (referrer >= 0) isPlain = false;
-          referrer = at + 1 + REFERRED_BY.length;
+          referrer = last + 1;
       }
     }
     const hash = isPlain && bytes[id] === COLON ? hashAt(bytes, id + 1) : null;
@@ -80,8 +86,8 @@ export class LineScanner {
   }
 
   #read(line: Line, isKnownUtf8: boolean): ScannedLine {
-    const { decoded } = recordOfLine(this.#name, line, isKnownUtf8);
-    const isEvent = decoded?.kind === "event" && decoded.event.topic !== "referrals";
+    const { decoded } = readLine(line.bytes, line.cutFromBytes, isKnownUtf8);
+    const isEvent = decoded.kind === "event" && decoded.event.topic !== "referrals";
     return {
       file: this.#file,
       line,
@@ -93,8 +99,9 @@ export class LineScanner {
   }
 }
 
+/** Of a key whose quotes and first letter are there. */
 function isAt(bytes: Buffer, start: number, key: Buffer): boolean {
-  for (let i = 1; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+  for (let i = 2; i < key.length - 1; i++) if (bytes[start + i] !== key[i]) return false;
   return true;
 }
 

@@ -33,7 +33,7 @@ export interface Read {
  */
 export async function readAll({ files, asOf, signal, onProgress }: ReadOptions, parts: Parts): Promise<Read> {
   const reading = await scanEventFiles(files);
-  const newest = asOf === null ? new Newest(files) : null;
+  const newest = asOf === null ? new Newest() : null;
   let events = 0;
   // Who waits for standard input would not see the signal.
   const giveUp = (): void => void process.stdin.destroy();

@@ -1,4 +1,4 @@
-import { recordOfLine } from "../../adapters/embedded/event-line.ts";
+import { readLine } from "../../adapters/embedded/event-line.ts";
 import type { ScannedLine } from "../../adapters/embedded/line-scan.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
 
@@ -7,12 +7,7 @@ import { instant, type Instant } from "../../shared/instant.ts";
  * ones are read, until one is.
  */
 export class Newest {
-  readonly #files: readonly string[];
   at: Instant = instant(0);
-
-  constructor(files: readonly string[]) {
-    this.#files = files;
-  }
 
   look(lines: readonly ScannedLine[]): void {
     let newest: ScannedLine | null = null;
@@ -23,9 +18,9 @@ export class Newest {
   }
 
   /** False when the line is no event. */
-  #take({ file, line, isKnownUtf8 }: ScannedLine): boolean {
-    const { decoded } = recordOfLine(this.#files[file] ?? "", line, isKnownUtf8);
-    if (decoded?.kind !== "event" || decoded.event.topic === "referrals") return false;
+  #take({ line, isKnownUtf8 }: ScannedLine): boolean {
+    const { decoded } = readLine(line.bytes, line.cutFromBytes, isKnownUtf8);
+    if (decoded.kind !== "event" || decoded.event.topic === "referrals") return false;
     this.at = decoded.event.occurredAt;
     return true;
   }

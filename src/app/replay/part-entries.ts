@@ -15,7 +15,10 @@ export interface Entry {
   readonly line: number;
   /** Place among all lines in the order in which they are read. A referral comes right after the line that gave it. */
   readonly position: number;
-  readonly bytes: Buffer;
+  /** Where its bytes are. A view of its own for each line would take longer than to read the line's instants. */
+  readonly block: Buffer;
+  readonly start: number;
+  readonly end: number;
   /** Length of a line that was too long to be kept; null: all of it is here. */
   readonly cutFromBytes: number | null;
   readonly isKnownUtf8: boolean;
@@ -90,7 +93,9 @@ export class PartEntries {
       file: fileAndFlags >>> FLAG_BITS,
       line: doubles[(at >> 3) + 2] ?? 0,
       position: doubles[(at >> 3) + 3] ?? 0,
-      bytes: bytes.subarray(start, start + (words[at >> 2] ?? 0)),
+      block: bytes,
+      start,
+      end: start + (words[at >> 2] ?? 0),
       cutFromBytes: cutFromBytes < 0 ? null : cutFromBytes,
       isKnownUtf8: (fileAndFlags & KNOWN_UTF8) !== 0,
       isReferral: (fileAndFlags & REFERRAL) !== 0,

@@ -4,7 +4,7 @@ import type { CustomerEvent, DeadLetterReason } from "../../domain/events.ts";
 import type { Customer } from "../../domain/customer.ts";
 import type { Policy } from "../../domain/policy.ts";
 import { timeline } from "../../domain/timeline.ts";
-import { recordOfLine } from "../../adapters/embedded/event-line.ts";
+import { readLine } from "../../adapters/embedded/event-line.ts";
 import { hashOfId } from "../../adapters/embedded/line-scan.ts";
 import type { Piece } from "../../adapters/embedded/scratch.ts";
 import { instant, type Instant } from "../../shared/instant.ts";
@@ -164,17 +164,14 @@ export class PartReplayer {
   }
 
   #decode(entry: Entry): Decoded {
-    const { bytes, line: number, cutFromBytes, isKnownUtf8 } = entry;
-    if (entry.isReferral) return acceptEvent("referrals", JSON.parse(bytes.toString()));
-    const line = { number, bytes, cutFromBytes };
-    const { decoded } = recordOfLine(this.#nameOf(entry), line, isKnownUtf8);
-    if (decoded === undefined) throw new Error("a line is an event or a dead letter");
-    return decoded;
+    const { block, start, end, cutFromBytes, isKnownUtf8 } = entry;
+    if (entry.isReferral) return acceptEvent("referrals", JSON.parse(block.toString("utf8", start, end)));
+    return readLine(block, cutFromBytes, isKnownUtf8, start, end).decoded;
   }
 
   #writeDeadLetter(entry: Entry, reason: DeadLetterReason, detail: string): void {
     const source = { file: this.#nameOf(entry), line: entry.line };
-    const line = deadLetterLine(source, entry.bytes, reason, detail);
+    const line = deadLetterLine(source, entry.block.subarray(entry.start, entry.end), reason, detail);
     this.#writers.deadLetters.add(entry.position, "", JSON.stringify(line));
   }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { recordOfLine } from "../../../src/adapters/embedded/event-line.ts";
+import { readLine, recordOfLine } from "../../../src/adapters/embedded/event-line.ts";
 import { hashOfId, LineScanner } from "../../../src/adapters/embedded/line-scan.ts";
 import { plainInstant } from "../../../src/adapters/embedded/plain-instant.ts";
 import { readPlainObject } from "../../../src/adapters/embedded/plain-object.ts";
@@ -180,8 +180,22 @@ describe("lines of event files (I2)", () => {
     expect(events).toBeGreaterThan(500);
   });
 
+  test("are read within other bytes as alone, whatever stands around them", () => {
+    const around = fc.constantFrom("", '"', '"}', '{"topic":"orders"}', ',"customerId":"d"}', "\0");
+    fc.assert(
+      fc.property(spelt, fc.nat(200), around, around, (line, kept, before, after) => {
+        const alone = Buffer.from(line).subarray(0, line.length - (kept > 99 ? 0 : kept));
+        const [start, end] = [before.length, before.length + alone.length];
+        const within = Buffer.concat([Buffer.from(before), alone, Buffer.from(after)]);
+        expect(readPlainObject(within, start, end)).toEqual(readPlainObject(alone));
+        expect(readLine(within, null, false, start, end)).toEqual(readLine(alone, null, false));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   test("are scanned for what they are: customer, instant, referrer", () => {
-    const scanner = new LineScanner(3, "f");
+    const scanner = new LineScanner(3);
     let events = 0;
     fc.assert(
       fc.property(spelt, (line) => {
@@ -204,7 +218,7 @@ describe("lines of event files (I2)", () => {
     const line = (referrer: string): Buffer =>
       Buffer.from(`{"topic":"orders","customerId":"c","occurredAt":1736000000000,"referredBy":${referrer}}`);
     const mayRefer = (referrer: string): boolean =>
-      new LineScanner(0, "f").scan({ number: 1, bytes: line(referrer), cutFromBytes: null }, false).mayRefer;
+      new LineScanner(0).scan({ number: 1, bytes: line(referrer), cutFromBytes: null }, false).mayRefer;
     expect([mayRefer("null"), mayRefer('"d"'), mayRefer(" null")]).toEqual([false, true, true]);
   });
 
