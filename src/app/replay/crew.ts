@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { Piece } from "../../adapters/embedded/scratch.ts";
 import type { Policy } from "../../domain/policy.ts";
@@ -59,6 +60,8 @@ export function crewOfThreads(
   files: readonly string[],
   outputs: readonly Output[],
 ): Crew {
+  // Each thread has a core of its own: helpers would wait for one, and the thread for its helpers, some milliseconds each time.
+  setFlagsFromString("--no-parallel-scavenge");
   const data: ThreadData = { policyText: policyText(policy), files, outputs };
   const threads = Array.from({ length: size }, () => startThread(data));
   const idle = [...threads];
