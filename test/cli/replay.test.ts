@@ -191,6 +191,26 @@ describe("replay (I1, I3)", () => {
   });
 });
 
+/** Tells on standard error which packages a process loads. */
+const TELL_PACKAGES = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  registerHooks({ load(url, context, next) {
+    const [, name] = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url) ?? [];
+    if (name !== undefined) process.stderr.write("loads " + name + "\\n");
+    return next(url, context);
+  } });`)}`;
+
+test("starts without the packages of other commands, which take longer to load than a small file to replay", async () => {
+  const { code, stderr } = await run(["replay", "/dev/null", "--segments", "/dev/null"], {
+    NODE_OPTIONS: `--import ${TELL_PACKAGES}`,
+  });
+  const loaded = new Set(stderr.match(/(?<=^loads ).*/gm));
+  expect([code, loaded.has("commander")]).toEqual([0, true]);
+  for (const name of ["kafkajs", "ioredis", "fastify", "avsc", "prom-client", "pino", "ajv"]) {
+    expect(loaded).not.toContain(name);
+  }
+});
+
 describe("stopping (I1)", () => {
   test("the reader of a pipe that has seen enough ends a command quietly with 0", async () => {
     const many = file(
