@@ -1,7 +1,7 @@
 import type { Policy } from "../domain/policy.ts";
 import type { Instant } from "../shared/instant.ts";
 import type { CustomerCache } from "./customer-cache.ts";
-import type { Decoder, OutputPacking, SilentHistory, StateCodec } from "./ports.ts";
+import type { OutputPacking, SilentHistory, StateCodec } from "./ports.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What a batch works with, and how. */
@@ -10,8 +10,6 @@ export interface BatchContext {
   readonly policy: Policy;
   readonly cache: CustomerCache;
   readonly codec: StateCodec;
-  /** What has merged the records. */
-  readonly decoder: Decoder;
   readonly packing: OutputPacking;
   readonly telemetry: Telemetry;
   /** Wall clock: arrival of records without one, `decidedAt`, HISTORY or LIVE. A batch may stay open past a deadline. */

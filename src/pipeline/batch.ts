@@ -6,30 +6,17 @@ import type { Instant } from "../shared/instant.ts";
 import type { BatchContext } from "./batch-context.ts";
 import { BatchOutputs, OUTPUTS_PER_BATCH } from "./batch-outputs.ts";
 import type { MergedRecord } from "./merge.ts";
-import type {
-  BatchOutput,
-  CustomerWrite,
-  DeadLetter,
-  Glimpse,
-  Offsets,
-  ShardClock,
-  SourceRecord,
-} from "./ports.ts";
+import type { BatchOutput, CustomerWrite, DeadLetter, Offsets, ShardClock, SourceRecord } from "./ports.ts";
 import { throughFor } from "./shard-clock.ts";
 import type { EventOutcome } from "./telemetry.ts";
 
 /** S2.3 `future_event`: further than this after its arrival a fact is refused. */
 const FUTURE_TOLERANCE_MS = 10 * 60_000;
 
-/** A record that is to be folded, and what it says, if it does not hold that itself and is not decoded late. */
-class Fact {
+/** A record that is to be folded, and what it says. */
+interface Fact {
   readonly record: SourceRecord;
   readonly event: CustomerEvent;
-
-  constructor(record: SourceRecord, event: CustomerEvent) {
-    this.record = record;
-    this.event = event;
-  }
 }
 
 /**
@@ -50,7 +37,7 @@ export class Batch {
   /** Deadlines that a sweep has applied. */
   readonly #dueAts: Instant[] = [];
   /** What was added and is not yet folded, by customer; and how many records that is. */
-  readonly #added = new Map<string, (Fact | SourceRecord)[]>();
+  readonly #added = new Map<string, Fact[]>();
   #waiting = 0;
   records = 0;
   swept = 0;
@@ -103,26 +90,24 @@ export class Batch {
         this.#refuse({ record, reason: decoded.reason, message: decoded.detail });
         continue;
       }
-      const isGlimpse = decoded.kind === "glimpse";
-      const { customerId } = isGlimpse ? decoded : decoded.event;
-      const refusal = this.#futureRefusal(record, isGlimpse ? decoded : decoded.event);
+      const { event } = decoded;
+      const refusal = this.#futureRefusal(record, event);
       if (refusal !== null) {
         this.#refuse(refusal);
         continue;
       }
-      const waiting = isGlimpse || record.decoded !== undefined ? record : new Fact(record, decoded.event);
-      const known = this.#added.get(customerId);
+      const known = this.#added.get(event.customerId);
       if (known === undefined) {
-        this.#added.set(customerId, [waiting]);
-        strangers.push(customerId);
-      } else known.push(waiting);
+        this.#added.set(event.customerId, [{ record, event }]);
+        strangers.push(event.customerId);
+      } else known.push({ record, event });
       this.#waiting++;
     }
     return strangers;
   }
 
-  #futureRefusal(record: SourceRecord, event: CustomerEvent | Glimpse): DeadLetter | null {
-    if (!("occurredAt" in event)) return null;
+  #futureRefusal(record: SourceRecord, event: CustomerEvent): DeadLetter | null {
+    if (event.topic === "referrals") return null;
     const arrivedAt = record.arrivedAt ?? (record.file === undefined ? this.#context.now() : null);
     if (arrivedAt === null || event.occurredAt <= arrivedAt + FUTURE_TOLERANCE_MS) return null;
     const message = `occurredAt is ${new Date(event.occurredAt).toISOString()}, more than 10 minutes after its arrival at ${new Date(arrivedAt).toISOString()}`;
@@ -136,31 +121,15 @@ export class Batch {
     this.#waiting = 0;
   }
 
-  #foldAll(
-    customerId: string,
-    waiting: readonly (Fact | SourceRecord)[],
-    clock: ShardClock | null,
-  ): Customer {
+  #foldAll(customerId: string, facts: readonly Fact[], clock: ShardClock | null): Customer {
     const customer = this.#customer(customerId);
     const through = throughFor(clock, customerId);
     let changed = false;
-    for (const each of waiting) {
-      const isFact = each instanceof Fact;
-      const record = isFact ? each.record : each;
-      const event = isFact ? each.event : this.#eventOf(record, customerId);
-      if (event !== null && this.#fold(customer, record, event, through)) changed = true;
+    for (const { record, event } of facts) {
+      if (this.#fold(customer, record, event, through)) changed = true;
     }
     if (changed) this.#touch(customer);
     return customer;
-  }
-
-  /** Of a record that holds it, or is decoded late; null: it is refused. */
-  #eventOf(record: SourceRecord, customerId: string): CustomerEvent | null {
-    const decoded = record.decoded ?? this.#context.decoder.late?.decode(record, customerId);
-    if (decoded === undefined) throw new Error("a record was not decoded that nobody decodes late");
-    if (decoded.kind === "event") return decoded.event;
-    this.#refuse({ record, reason: decoded.reason, message: decoded.detail });
-    return null;
   }
 
   /** @returns whether the customer is not what it was */

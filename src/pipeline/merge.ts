@@ -1,12 +1,12 @@
 import { FACT_TOPICS, type CustomerEvent, type FactTopic } from "../domain/events.ts";
 import type { Instant } from "../shared/instant.ts";
 import type { Decoded } from "../domain/accept.ts";
-import type { Decoder, Glimpse, Offsets, ShardLog, SourceRecord } from "./ports.ts";
+import type { Decoder, Offsets, ShardLog, SourceRecord } from "./ports.ts";
 
-/** A record with what it was decoded to, or what is known of one that is decoded when it is folded. */
+/** A record with what it was decoded to. */
 export interface MergedRecord {
   readonly record: SourceRecord;
-  readonly decoded: Decoded | Glimpse;
+  readonly decoded: Decoded;
 }
 
 interface Head {
@@ -89,7 +89,7 @@ export class Merge {
     for (let i = head.decoded.length; i < count; i++) {
       const record = records[i];
       if (record === undefined || record.offset >= limit) break;
-      const decoded = record.decoded ?? this.#decoder.late?.glimpse(record) ?? this.#decoder.decode(record);
+      const decoded = record.decoded ?? this.#decoder.decode(record);
       head.decoded.push({ record, decoded: decoded instanceof Promise ? await decoded : decoded });
     }
   }
@@ -138,8 +138,7 @@ export class Merge {
 }
 
 /** What a record counts as in the merge; one that can't be read goes first, out of the way. */
-function mergeInstant(decoded: Decoded | Glimpse): number {
-  if (decoded.kind === "glimpse") return decoded.occurredAt;
+function mergeInstant(decoded: Decoded): number {
   return decoded.kind === "event" ? eventInstant(decoded.event) : -Infinity;
 }
 

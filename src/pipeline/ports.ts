@@ -32,26 +32,6 @@ export interface SourceRecord {
 /** Bytes → event. Pure but for schema look-ups, which may wait on the registry; throws RetriableError when that is unreachable. */
 export interface Decoder {
   decode(record: SourceRecord): Decoded | Promise<Decoded>;
-  /** Missing where nothing is gained by it. */
-  readonly late?: LateDecoder;
-}
-
-/** Whose fact a record is, and when it occurred: enough to merge it and to deal it to its customer. */
-export interface Glimpse {
-  readonly kind: "glimpse";
-  readonly customerId: string;
-  readonly occurredAt: Instant;
-}
-
-/**
- * Decodes records when they are folded. Until then they wait longer than the heap's young generation lives, and a decoded one is ten
- * objects that grow old with it.
- */
-export interface LateDecoder {
-  /** null: the record must be decoded now, to know that much or to know that it can't be. */
-  glimpse(record: SourceRecord): Glimpse | null;
-  /** Of a record that has shown a glimpse of this customer; what comes after that may still make a dead letter of it. */
-  decode(record: SourceRecord, customerId: string): Decoded;
 }
 
 export interface DeadLetter {

@@ -183,13 +183,12 @@ export class ShardSession {
   }
 
   open(quiet: boolean, policy: Policy = this.#policy): Batch {
-    const { clock, codec, decoder, telemetry } = this.#deps;
+    const { clock, codec, telemetry } = this.#deps;
     return new Batch(this.#nextSeq, clock.now(), this.#offsets, {
       shard: this.shard,
       policy,
       cache: this.cache,
       codec,
-      decoder,
       packing: this.log.packing,
       telemetry,
       now: () => clock.now(),

@@ -114,9 +114,9 @@ async function decoded(
   const merged: MergedRecord[] = [];
   for (let offset = from; offset < to; offset++) {
     const record = backlog.record(offset, partition);
-    const decoding = decoder.late.glimpse(record) ?? decoder.decode(record);
+    const decoding = decoder.decode(record);
     const found = decoding instanceof Promise ? await decoding : decoding;
-    if (found.kind === "dead_letter") throw new Error(found.detail);
+    if (found.kind !== "event") throw new Error(found.detail);
     merged.push({ record, decoded: found });
   }
   return merged;
@@ -134,7 +134,6 @@ async function work(shard: number, from: number, to: number): Promise<void> {
       policy,
       cache,
       codec,
-      decoder,
       packing,
       telemetry: SILENT_TELEMETRY,
       now: () => instant(startAt + 3 * 365 * DAY_MS),

@@ -336,27 +336,12 @@ function decoderThrough(call: Caller, { scheduler }: Surroundings): Decoder {
   return {
     // Most schemas are known; now and then the registry must be asked.
     decode(record) {
-      const decoded = decodedOf(record);
+      const { decoded } = JSON.parse(Buffer.from(record.value ?? []).toString()) as {
+        decoded: NonNullable<SourceRecord["decoded"]>;
+      };
       return scheduler.random.chance(0.2) ? call("decode", () => decoded) : decoded;
     },
-    late: {
-      // Of some writers' records nothing shows before they are decoded.
-      glimpse(record) {
-        const decoded = record.offset % 3 === 0 ? null : decodedOf(record);
-        if (decoded?.kind !== "event" || decoded.event.topic === "referrals") return null;
-        const { customerId, occurredAt } = decoded.event;
-        return { kind: "glimpse", customerId, occurredAt };
-      },
-      decode: decodedOf,
-    },
   };
-}
-
-function decodedOf(record: SourceRecord): NonNullable<SourceRecord["decoded"]> {
-  const { decoded } = JSON.parse(Buffer.from(record.value ?? []).toString()) as {
-    decoded: NonNullable<SourceRecord["decoded"]>;
-  };
-  return decoded;
 }
 
 function forever(): Promise<never> {

@@ -1,9 +1,8 @@
 import type { Resolver } from "avsc";
 import { acceptEvent, type Decoded } from "../../domain/accept.ts";
 import type { CustomerEvent, FactTopic } from "../../domain/events.ts";
-import type { Decoder, LateDecoder, SourceRecord } from "../../pipeline/ports.ts";
+import type { Decoder, SourceRecord } from "../../pipeline/ports.ts";
 import { OrderReader } from "./order-reader.ts";
-import { beginsWithHead, readHead } from "./record-head.ts";
 import type { SchemaSource } from "./registry.ts";
 import { ownType, parseType } from "./schemas.ts";
 
@@ -18,14 +17,10 @@ const UNKNOWN_ID_MS = 10_000;
 const GREATEST_UNKNOWN = 10_000;
 /** What invalid UTF-8 is read as; a sound text may contain it too. */
 const REPLACEMENT = "\ufffd";
-const EMPTY = Buffer.alloc(0);
-const orders = new OrderReader();
 
 /** How records of a schema are read as a topic's. */
 interface Reading {
   readonly resolver: Resolver;
-  /** They begin with what a glimpse shows. */
-  readonly hasHead: boolean;
   /** They are orders as this version writes them. */
   readonly isOwnOrder: boolean;
 }
@@ -40,7 +35,7 @@ interface Framed {
  * id, topic), so that a known schema is decoded at once, without a promise. Garbage comes back as a dead letter; only a
  * registry that can't be asked throws (RetriableError).
  */
-export function createAvroDecoder(registry: SchemaSource): Decoder & { readonly late: LateDecoder } {
+export function createAvroDecoder(registry: SchemaSource): Decoder {
   const readings = new Map<FactTopic, Map<number, Reading | string>>();
   const unknown = new Map<number, number>();
 
@@ -67,28 +62,6 @@ export function createAvroDecoder(registry: SchemaSource): Decoder & { readonly 
       const reading = readings.get(record.topic)?.get(framed.id);
       return reading === undefined ? learn(record, framed) : read(record, framed, reading);
     },
-    late: {
-      glimpse(record) {
-        const { value, key } = record;
-        if (value === null || key === null || value.length < PREFIX_BYTES || value[0] !== MAGIC) return null;
-        for (const [name] of record.headers) if (name === ID_HEADER) return null;
-        const bytes = bufferOf(value);
-        const reading = readings.get(record.topic)?.get(bytes.readUInt32BE(1));
-        if (reading === undefined || typeof reading === "string" || !reading.hasHead) return null;
-        return readHead(bytes, PREFIX_BYTES, bufferOf(key));
-      },
-      decode(record, customerId) {
-        const bytes = bufferOf(record.value ?? EMPTY);
-        const id = bytes.readUInt32BE(1);
-        const reading = readings.get(record.topic)?.get(id);
-        if (reading === undefined) throw new Error("a record was decoded late that has shown no glimpse");
-        if (typeof reading !== "string" && reading.isOwnOrder) {
-          const order = orders.read(bytes, PREFIX_BYTES, customerId);
-          if (order !== null) return { kind: "event", event: order };
-        }
-        return readAny(record, { id, body: bytes.subarray(PREFIX_BYTES) }, reading);
-      },
-    },
   };
 }
 
@@ -97,11 +70,7 @@ function readingOf(topic: FactTopic, id: number, text: string): Reading | string
   try {
     const writer = parseType(text);
     const own = ownType(topic);
-    return {
-      resolver: own.createResolver(writer),
-      hasHead: topic !== "referrals" && beginsWithHead(writer),
-      isOwnOrder: topic === "orders" && own.equals(writer),
-    };
+    return { resolver: own.createResolver(writer), isOwnOrder: topic === "orders" && own.equals(writer) };
   } catch (error) {
     return `schema ${id} can't be read as ${topic}: ${messageOf(error)}`;
   }
@@ -127,16 +96,14 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+const orders = new OrderReader();
+
 function read(record: SourceRecord, framed: Framed, reading: Reading | string): Decoded {
-  if (typeof reading !== "string" && reading.isOwnOrder) {
+  if (typeof reading === "string") return refused(reading);
+  if (reading.isOwnOrder) {
     const order = orders.read(framed.body, 0, null);
     if (order !== null && isKey(record.key, order.customerId)) return { kind: "event", event: order };
   }
-  return readAny(record, framed, reading);
-}
-
-function readAny(record: SourceRecord, framed: Framed, reading: Reading | string): Decoded {
-  if (typeof reading === "string") return refused(reading);
   let raw: unknown;
   try {
     raw = ownType(record.topic).fromBuffer(framed.body, reading.resolver);

@@ -28,8 +28,6 @@ const FILES: readonly (readonly [string, Place])[] = [
   ["src/domain/", "domain fold"],
   ["src/pipeline/", "pipeline"],
   ["src/adapters/avro/decoder.ts", "record decoding"],
-  ["src/adapters/avro/order-reader.ts", "record decoding"],
-  ["src/adapters/avro/record-head.ts", "record decoding"],
   ["src/adapters/avro/registry.ts", "record decoding"],
   ["src/adapters/avro/schemas.ts", CALLER],
   ["src/adapters/avro/bounded-reads.ts", CALLER],
