@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +11,11 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exitCode = 2;
 } else {
   // Compiled modules are kept, where Node keeps them unless told otherwise: from the second start on, starting takes a third. Threads
-  // learn of it by the variable alone.
-  process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
-  enableCompileCache();
+  // learn of it by the variable alone. Without a temporary folder Node might try to make one for ever.
+  if (existsSync(tmpdir())) {
+    process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
+    enableCompileCache();
+  }
   const { createProgram, EXIT, runProgram } = await import("./cli/program.ts");
   // The reader of a pipe may have seen enough.
   process.stdout.on("error", (error: NodeJS.ErrnoException) =>
