@@ -101,7 +101,7 @@ const orders = new OrderReader();
 function read(record: SourceRecord, framed: Framed, reading: Reading | string): Decoded {
   if (typeof reading === "string") return refused(reading);
   if (reading.isOwnOrder) {
-    const order = orders.read(framed.body, 0, null);
+    const order = orders.read(framed.body);
     if (order !== null && isKey(record.key, order.customerId)) return { kind: "event", event: order };
   }
   let raw: unknown;

@@ -30,19 +30,13 @@ export class OrderReader {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /**
-   * The order in the bytes from `from` on to their end; null when it is none of the usual ones, or damaged.
-   * @param customerId whose the order is, if that is known to be what the bytes say
-   */
-  read(bytes: Buffer, from: number, customerId: string | null): UsualOrder | null {
+  /** The order that the bytes are; null when it is none of the usual ones, or damaged. */
+  read(bytes: Buffer): UsualOrder | null {
     this.#bytes = bytes;
-    this.#at = from;
+    this.#at = 0;
     const eventId = this.#id();
-    if (eventId === null) return null;
-    let owner = customerId;
-    if (owner === null) owner = this.#id();
-    else if (this.#skipText() !== owner.length) return null;
-    if (owner === null) return null;
+    const customerId = eventId === null ? null : this.#id();
+    if (eventId === null || customerId === null) return null;
     const occurredAt = this.#integer();
     if (occurredAt < EARLIEST_AT || occurredAt > LATEST_AT) return null;
     const orderId = this.#id();
@@ -65,13 +59,13 @@ export class OrderReader {
     if (isReferred === PRESENT && referredBy === null) return null;
     // The last field says what was refunded: of these orders nothing is.
     if (bytes[this.#at++] !== NULL || this.#at !== bytes.length) return null;
-    const base = { topic: "orders", eventId, customerId: owner, occurredAt: instant(occurredAt) } as const;
+    const base = { topic: "orders", eventId, customerId, occurredAt: instant(occurredAt) } as const;
     if (kind !== "PLACED") return { ...base, orderId, revision, kind };
     if (amountMinor === null || units > GREATEST_UNITS || (dueAt !== null && dueAt > LATEST_AT)) return null;
     return {
       topic: "orders",
       eventId,
-      customerId: owner,
+      customerId,
       occurredAt: instant(occurredAt),
       orderId,
       revision,
@@ -103,12 +97,6 @@ export class OrderReader {
     if (bits >= 0x80) return null;
     this.#at = end;
     return bytes.toString("latin1", start, end);
-  }
-
-  #skipText(): number {
-    const length = this.#integer();
-    this.#at += length;
-    return length;
   }
 
   /** An integer that is 0 or more and exact; UNUSUAL: it is another, or cut off. */

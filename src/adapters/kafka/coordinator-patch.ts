@@ -1,8 +1,4 @@
-import { createRequire } from "node:module";
-// Before kafkajs's files are asked for one by one.
-import "./kafkajs.ts";
-
-const require = createRequire(import.meta.url);
+import { patchMethod } from "./method-patch.ts";
 
 /** kafkajs's types of coordinators. */
 const TRANSACTION = 1;
@@ -12,9 +8,9 @@ interface Question {
   readonly coordinatorType: number;
 }
 
-interface Cluster {
-  findGroupCoordinatorMetadata(question: Question): Promise<unknown>;
-}
+/** A cluster of kafkajs, of which nothing is asked but this. */
+type Cluster = object;
+type Find = (this: Cluster, question: Question) => Promise<unknown>;
 
 interface Remembered {
   readonly answer: unknown;
@@ -33,7 +29,6 @@ class Memory {
 const REMEMBERED_MS = 1_000;
 
 const memories = new WeakMap<Cluster, Memory>();
-let isDone = false;
 
 /**
  * kafkajs (2.2.4) asks who the coordinators are four times in every transaction, which makes four of its nine requests. With the
@@ -42,11 +37,11 @@ let isDone = false;
  * @throws Error when kafkajs is not the version that is known
  */
 export function patchCoordinators(): void {
-  if (isDone) return;
-  const { prototype } = require("kafkajs/src/cluster/index.js") as { prototype: Partial<Cluster> };
-  const original = prototype.findGroupCoordinatorMetadata;
-  if (original === undefined) throw new Error("this is not the kafkajs whose inside is known (2.2.4)");
-  prototype.findGroupCoordinatorMetadata = async function find(this: Cluster, question) {
+  patchMethod<Find>("cluster", "findGroupCoordinatorMetadata", remembering);
+}
+
+function remembering(original: Find): Find {
+  return async function findGroupCoordinatorMetadata(question) {
     const memory = memories.get(this) ?? new Memory();
     if (question.coordinatorType === TRANSACTION) memories.set(this, memory);
     // Whoever has no transactions asks seldom, and mostly because something has changed.
@@ -61,5 +56,4 @@ export function patchCoordinators(): void {
     memory.answers.set(key, { answer, at: performance.now() });
     return answer;
   };
-  isDone = true;
 }

@@ -1,4 +1,4 @@
-import { patchConsumerGroup } from "./consumer-group-patch.ts";
+import { patchMethod } from "./method-patch.ts";
 
 /** An assigner whose consumer waits until a fetch is worth its while. */
 export interface Paced {
@@ -29,7 +29,7 @@ const begun = new WeakMap<ConsumerGroup, Map<string, number>>();
  * @throws Error when kafkajs is not the version that is known
  */
 export function patchFetchPace(): void {
-  patchConsumerGroup<Fetch>("fetch", pacing);
+  patchMethod<Fetch>("consumerGroup", "fetch", pacing);
 }
 
 function pacing(original: Fetch): Fetch {

@@ -1,4 +1,4 @@
-import { patchConsumerGroup } from "./consumer-group-patch.ts";
+import { patchMethod } from "./method-patch.ts";
 
 /** An assigner that wants to know when an offset its consumer asked for is not in the log. */
 export interface OutOfRangeListener {
@@ -27,7 +27,7 @@ type Recover = (this: ConsumerGroup, error: OutOfRange) => Promise<void>;
  * @throws Error when kafkajs is not the version that is known: without the patch records could be skipped
  */
 export function patchOutOfRange(): void {
-  patchConsumerGroup<Recover>("recoverFromOffsetOutOfRange", tellingTheOwner);
+  patchMethod<Recover>("consumerGroup", "recoverFromOffsetOutOfRange", tellingTheOwner);
 }
 
 function tellingTheOwner(original: Recover): Recover {

@@ -1,4 +1,4 @@
-import { patchConsumerGroup } from "./consumer-group-patch.ts";
+import { patchMethod } from "./method-patch.ts";
 
 /** An assigner that wants to know what its consumer read and does not deliver. */
 export interface PassedListener {
@@ -27,7 +27,7 @@ type Fetch = (this: ConsumerGroup, nodeId: string) => Promise<readonly Batch[]>;
  * @throws Error when kafkajs is not the version that is known: without the patch a shard would wait for what never comes
  */
 export function patchPassedOffsets(): void {
-  patchConsumerGroup<Fetch>("fetch", tellingWhatIsPassed);
+  patchMethod<Fetch>("consumerGroup", "fetch", tellingWhatIsPassed);
 }
 
 function tellingWhatIsPassed(original: Fetch): Fetch {

@@ -1,4 +1,4 @@
-import { patchConsumerGroup } from "./consumer-group-patch.ts";
+import { patchMethod } from "./method-patch.ts";
 
 /** An assigner whose consumer reads on with what it has while the group shares out anew. */
 export interface ReadingOn {
@@ -26,9 +26,9 @@ const failures = new WeakMap<ConsumerGroup, { readonly error: unknown }>();
  * @throws Error when kafkajs is not the version that is known
  */
 export function patchRejoin(): void {
-  patchConsumerGroup<Act>("joinAndSync", joiningOnce);
-  patchConsumerGroup<Heartbeat>("heartbeat", joiningBeside);
-  patchConsumerGroup<Act>("leave", leavingAfterJoin);
+  patchMethod<Act>("consumerGroup", "joinAndSync", joiningOnce);
+  patchMethod<Heartbeat>("consumerGroup", "heartbeat", joiningBeside);
+  patchMethod<Act>("consumerGroup", "leave", leavingAfterJoin);
 }
 
 function joiningOnce(original: Act): Act {

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { patchConsumerGroup } from "../../../src/adapters/kafka/consumer-group-patch.ts";
+import { patchMethod } from "../../../src/adapters/kafka/method-patch.ts";
 import { patchFetchPace } from "../../../src/adapters/kafka/fetch-pace-patch.ts";
 
 const require = createRequire(import.meta.url);
@@ -48,7 +48,7 @@ async function during(ms: number, reader: Group, nodes: readonly string[] = ["1"
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
-  patchConsumerGroup<Fetch>("fetch", answering);
+  patchMethod<Fetch>("consumerGroup", "fetch", answering);
   patchFetchPace();
   count = 3;
 });
