@@ -95,7 +95,11 @@ export class RedisConnection {
     }
   }
 
-  #sendWritten(name: string, head: readonly (string | number)[], args: WrittenArguments): Promise<unknown> {
+  async #sendWritten(
+    name: string,
+    head: readonly (string | number)[],
+    args: WrittenArguments,
+  ): Promise<unknown> {
     const resp = new RespWriter(
       args.bytes + head.reduce<number>((sum, part) => sum + 3 * String(part).length + 16, 64),
     );
@@ -103,7 +107,12 @@ export class RedisConnection {
     resp.text(name);
     for (const part of head) resp.text(String(part));
     args.write(resp);
-    return this.#client.sendCommand(new WrittenCommand(name, [...head], resp.finish())) as Promise<unknown>;
+    const command = new WrittenCommand(name, [...head], resp.finish());
+    try {
+      return await this.#client.sendCommand(command);
+    } finally {
+      command.forget();
+    }
   }
 
   /** The connection that commands for this key go over; null: none is known just now. */
