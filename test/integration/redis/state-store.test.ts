@@ -1,7 +1,8 @@
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { shardKeys, type ShardKeys } from "../../../src/adapters/redis/keys.ts";
 import type { RedisStateStore } from "../../../src/adapters/redis/state-store.ts";
+import { WrittenCommand } from "../../../src/adapters/redis/written-command.ts";
 import { RefusedError, RetriableError } from "../../../src/pipeline/errors.ts";
 import type { CustomerWrite, StateCommit } from "../../../src/pipeline/ports.ts";
 import { instant } from "../../../src/shared/instant.ts";
@@ -58,6 +59,18 @@ describe("scripts", () => {
     await admin.script("FLUSH");
     expect(await store.commit(0, commitOf(epoch, 1, [customer("b")]))).toEqual({ kind: "applied" });
     expect(await store.customers(0, "", 10)).toEqual(["a", "b"]);
+  });
+
+  test("keep their bytes until they are answered, and no longer", async () => {
+    const sent = vi.spyOn(WrittenCommand.prototype, "toWritable");
+    const store = open();
+    const { epoch } = await store.acquire(0);
+    await store.commit(0, commitOf(epoch, 0, [customer("a")]));
+    const [command] = sent.mock.contexts as WrittenCommand[];
+    const [bytes] = sent.mock.results.map(({ value }) => value as Buffer);
+    sent.mockRestore();
+    expect(bytes?.length).toBeGreaterThan(100);
+    expect(command?.toWritable().length).toBe(0);
   });
 
   test("that meet a key of another kind write nothing at all", async () => {
