@@ -16,8 +16,8 @@ import type { ShardPhase } from "./telemetry.ts";
 const STEP_RECORDS = 1000;
 /** A topic counts as caught up for deadlines when it was so at some moment this recent (S7.1b). */
 const CAUGHT_UP_WITHIN_MS = 1000;
-/** A shard commits for a fifth of its time at most, until its interval has doubled. */
-const INTERVAL_IN_COMMITS = 5;
+/** A shard commits for a third of its time at most, until its interval has doubled: with a fifth p99 is a quarter longer at half load. */
+const INTERVAL_IN_COMMITS = 3;
 /** How often lag is reported. */
 const LAG_INTERVAL_MS = 1000;
 
