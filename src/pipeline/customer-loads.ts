@@ -26,6 +26,8 @@ interface Purpose {
   readonly policy: Policy;
   /** Holds them in the cache until the batch with this seq is committed: an eviction in between would make a known customer look new. */
   readonly seq: number;
+  /** They are wanted for that batch only. */
+  readonly isPassing?: boolean;
 }
 
 /**
@@ -47,8 +49,12 @@ export class CustomerLoads {
   start(customerIds: Iterable<string>, purpose: Purpose): void {
     const { cache } = this.#context;
     for (const customerId of customerIds) {
-      if (cache.get(customerId) === undefined) this.#waiting.push(customerId);
-      else cache.touch(customerId, purpose.seq);
+      if (cache.get(customerId) === undefined) {
+        this.#waiting.push(customerId);
+        continue;
+      }
+      cache.touch(customerId, purpose.seq);
+      if (purpose.isPassing !== true) cache.keep(customerId);
     }
     if (this.#reading === null) this.#readNext(purpose);
   }
@@ -85,13 +91,13 @@ export class CustomerLoads {
     );
   }
 
-  async #bring(customerIds: readonly string[], { policy, seq }: Purpose): Promise<void> {
+  async #bring(customerIds: readonly string[], { policy, seq, isPassing }: Purpose): Promise<void> {
     const stored = await this.#context.read(customerIds);
     for (const [i, customerId] of customerIds.entries()) {
       const bytes = stored[i] ?? null;
       const customer =
         bytes === null ? newCustomer(customerId) : loadCustomer(this.#decoded(customerId, bytes), policy);
-      this.#context.cache.add(customer, seq);
+      this.#context.cache.add(customer, seq, isPassing);
     }
   }
 

@@ -198,9 +198,9 @@ export class ShardSession {
     });
   }
 
-  /** Brings customers, each once, into the cache, and holds them there until the batch that is open now has been committed. */
+  /** Brings customers, each once, into the cache, and holds those there until the batch that is open now has been committed. */
   async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
-    this.#loads.start(customerIds, { policy, seq: this.#nextSeq });
+    this.#loads.start(customerIds, { policy, seq: this.#nextSeq, isPassing: true });
     await this.loaded();
   }
 

@@ -330,3 +330,24 @@ test("customers of the open batch stay in memory when the one before is committe
   followChains(world.changes);
   expect((await world.state("c2"))?.orders).toHaveLength(2);
 });
+
+test("customers of a sweep leave with their batch, unless a fact has come for them", async () => {
+  const world = new World({ options: { ...MANY, sweepIntervalMs: 1 } });
+  const reads = new Reads();
+  reads.open();
+  const first = world.own();
+  await world.append(...orders(3, 0));
+  await world.settle(first);
+  await world.stop();
+  const owner = world.own({ store: reads.through });
+  // Everybody lapses, and c0 orders meanwhile.
+  world.clock.advanceTo(day(400));
+  await world.append(order("c0", 400));
+  await world.settle(owner);
+  expect(reads.asked.flat().toSorted()).toEqual(["c0", "c1", "c2"]);
+  await world.append(order("c0", 401), order("c1", 401));
+  world.clock.advanceTo(day(402));
+  await world.settle(owner);
+  expect(reads.asked.flat().toSorted()).toEqual(["c0", "c1", "c1", "c2"]);
+  await world.stop();
+});
