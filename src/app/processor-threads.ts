@@ -196,7 +196,7 @@ function collectOldSeldom(): void {
  * V8 makes what it takes for lasting old from the start, after a few looks at where such objects are made. It takes a batch's writes and
  * changes for lasting, because they outlive a few collections of young garbage: as old garbage they pin the young buffers they name, and
  * pools of buffers with them, until the whole heap is collected. Made young, 17 MB a second of pinned buffers became 1 (a thread at 7 500 events a
- * second), and whole heaps were collected every 95 s, not every 38.
+ * second), and whole heaps were collected every 60 to 95 s, not every 38.
  */
 function makeNothingOld(): void {
   setFlagsFromString("--no-allocation-site-pretenuring");
