@@ -27,7 +27,7 @@ interface Purpose {
   /** Holds them in the cache until the batch with this seq is committed: an eviction in between would make a known customer look new. */
   readonly seq: number;
   /** They are wanted for that batch only. */
-  readonly isPassing?: boolean;
+  readonly isPassing: boolean;
 }
 
 /**
@@ -54,7 +54,7 @@ export class CustomerLoads {
         continue;
       }
       cache.touch(customerId, purpose.seq);
-      if (purpose.isPassing !== true) cache.keep(customerId);
+      if (!purpose.isPassing) cache.keep(customerId);
     }
     if (this.#reading === null) this.#readNext(purpose);
   }

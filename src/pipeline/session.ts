@@ -261,7 +261,7 @@ export class ShardSession {
    * loaded meanwhile. Resolves when there is room for more.
    */
   async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    this.#loads.start(batch.add(records), { policy: this.#policy, seq: batch.seq });
+    this.#loads.start(batch.add(records), { policy: this.#policy, seq: batch.seq, isPassing: false });
     this.#offsets = batch.offsets;
     this.#endSilenceIfBehind();
     await this.#loads.room();

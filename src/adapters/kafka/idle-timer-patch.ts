@@ -5,6 +5,8 @@ import { PATCHED, patchMethod } from "./method-patch.ts";
 const require = createRequire(import.meta.url);
 /** SHA-256 of the request queue's file in kafkajs 2.2.4, the version the patch was written for. */
 const KNOWN_HASH = "b55986089c14f8f7bfc377922e2e65b3e4c1e7c7af2752d3b10a75dfe9e9260c";
+/** Asked once: every client is made through here. */
+const isKnown = isKnownSource(require.resolve(PATCHED.requestQueue), KNOWN_HASH);
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
@@ -20,7 +22,7 @@ type Schedule = (this: RequestQueue) => void;
  * @returns true when the patch is in place
  */
 export function patchIdleTimer(say: (message: string) => void): boolean {
-  if (!isKnownSource(require.resolve(PATCHED.requestQueue), KNOWN_HASH)) {
+  if (!isKnown) {
     say("kafkajs is not the version whose idle timer is known: it is left as it is");
     return false;
   }
