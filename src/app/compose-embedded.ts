@@ -73,7 +73,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedE
         commitIntervalMs: 0,
         sweepIntervalMs: 0,
         refreshMs: Infinity,
-        cacheCustomers: 200_000,
       },
     },
     log.source(),

@@ -3,7 +3,7 @@ import { createLogger } from "../adapters/telemetry/logger.ts";
 import { createMetrics } from "../adapters/telemetry/metrics.ts";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
 import { startProcessor, type RunningProcessor } from "./compose-kafka.ts";
-import type { FromThread, ThreadError, ToThread } from "./processor-threads.ts";
+import type { FromThread, ThreadData, ThreadError, ToThread } from "./processor-threads.ts";
 import { configuredPolicy, formerPolicies } from "./policy-file.ts";
 import { readSettings, serversOf, shardOptionsOf } from "./settings.ts";
 
@@ -19,7 +19,8 @@ const port = parentPort;
 if (port === null) throw new Error("this module runs as a worker thread");
 const say = (message: FromThread): void => port.postMessage(message);
 
-const settings = readSettings((workerData as { env: Readonly<Record<string, string | undefined>> }).env);
+const { env, cacheBytes } = workerData as ThreadData;
+const settings = readSettings(env);
 const { telemetry, registry } = createMetrics();
 let running: RunningProcessor | null = null;
 let isStopping = false;
@@ -76,7 +77,7 @@ async function start(): Promise<void> {
     drainMs: settings.drainMs,
     sessionTimeoutMs: settings.sessionTimeoutMs,
     delivery: settings.delivery,
-    shard: shardOptionsOf(settings),
+    shard: { ...shardOptionsOf(settings), cacheBytes },
   });
   running = started;
   if (isStopping) {

@@ -1,10 +1,10 @@
 import { extname } from "node:path";
-import { availableMemory } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from "prom-client";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
+import { planMemory, tellCollector, type MemoryPlan } from "./memory-plan.ts";
+import type { Settings } from "./settings.ts";
 
 export type ToThread =
   { readonly kind: "drain" } | { readonly kind: "leave" } | { readonly kind: "ask"; readonly id: number };
@@ -63,18 +63,6 @@ const ANSWER_MS = 2_000;
 const DRAIN_MARGIN_MS = 1_500;
 /** A thread that has stopped ends by itself, or after so long is ended. */
 const EXIT_MS = 1_000;
-/**
- * What a batch makes is mostly dead when so much has been made that it is looked at: with a third of it three times as many batches were
- * under way then, and copied (46 µs of CPU an event for 52 at 15 000 events a second, 5 % more events a second on a backlog, 100 MiB more
- * memory). Twice as much did not pay.
- */
-const YOUNG_GENERATION_MIB = 192;
-/** Of a small heap the young generation is no more than this. */
-const YOUNG_SHARE = 1 / 8;
-/** Share of the machine's memory that the heaps may grow to; V8 collects the less often the more it may have. */
-const HEAP_SHARE = 0.6;
-const GREATEST_HEAP_MIB = 12_288;
-
 interface Thread {
   readonly worker: Worker;
   readonly exited: Promise<void>;
@@ -84,10 +72,17 @@ interface Thread {
   hasExited: boolean;
 }
 
-/** Starts the threads. `env`: the settings, as every thread reads them. */
+/** What a thread begins with. */
+export interface ThreadData {
+  /** The settings, as every thread reads them. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cacheBytes: number;
+}
+
+/** Starts the threads. Throws UsageError when their memory is not there. */
 export function startProcessorThreads(
-  count: number,
-  env: Readonly<Record<string, string | undefined>>,
+  { threads: count, cacheMiB }: Pick<Settings, "threads" | "cacheMiB">,
+  env: ThreadData["env"],
 ): ProcessorThreads {
   let fail: (error: unknown) => void = () => undefined;
   const ended = new Promise<never>((_, reject) => (fail = reject));
@@ -99,11 +94,9 @@ export function startProcessorThreads(
   const onStarted = (): void => {
     if (--starting === 0) allStarted();
   };
-  countExternalMemoryInHeap();
-  collectOldSeldom();
-  makeNothingOld();
-  const heapMiB = Math.min(GREATEST_HEAP_MIB, Math.floor((availableMemory() * HEAP_SHARE) / count / 2 ** 20));
-  const threads = Array.from({ length: count }, () => startThread(env, heapMiB, onStarted, fail));
+  const plan = planMemory(count, cacheMiB);
+  tellCollector(plan);
+  const threads = Array.from({ length: count }, () => startThread(env, plan, onStarted, fail));
   let nextId = 0;
 
   const ask = (thread: Thread): Promise<ThreadState | null> => {
@@ -172,50 +165,18 @@ export function startProcessorThreads(
   };
 }
 
-/**
- * Fetched records wait in buffers outside of the heap, until old ones of them are freed by a collection of the whole heap. V8 starts
- * one for every 64 MiB of those, however large the heap: three times as many as the heap itself asks for, and a quarter of what a
- * busy thread did. With this flag of V8 (Node 24) they count as the heap's own.
- */
-function countExternalMemoryInHeap(): void {
-  const [major = 0] = process.versions.node.split(".").map(Number);
-  if (major >= 24) setFlagsFromString("--external-memory-accounted-in-global-limit");
-}
-
-/**
- * A heap is collected as a whole when it has grown by a share of what was left of it last time: three times as much room takes a tenth
- * less CPU at 15 000 events a second (58 µs an event to 52), and a twentieth more memory on a backlog; the heap's limit holds. (Marking it
- * at once instead of bit by bit, `--no-incremental-marking`, made p99 0.3 s of 1.0 while heaps were small, but stops a thread for longer
- * the more it holds.)
- */
-function collectOldSeldom(): void {
-  setFlagsFromString("--heap-growing-percent=300");
-}
-
-/**
- * V8 makes what it takes for lasting old from the start, after a few looks at where such objects are made. It takes a batch's writes and
- * changes for lasting, because they outlive a few collections of young garbage: as old garbage they pin the young buffers they name, and
- * pools of buffers with them, until the whole heap is collected. Made young, 17 MB a second of pinned buffers became 1 (a thread at 7 500 events a
- * second), and whole heaps were collected every 60 to 95 s, not every 38.
- */
-function makeNothingOld(): void {
-  setFlagsFromString("--no-allocation-site-pretenuring");
-}
-
 function startThread(
-  env: Readonly<Record<string, string | undefined>>,
-  heapMiB: number,
+  env: ThreadData["env"],
+  { heapMiB, youngMiB, cacheMiB }: MemoryPlan,
   onStarted: () => void,
   fail: (error: unknown) => void,
 ): Thread {
   // As source it ends in .ts, as built in .js.
   const module = new URL(`./processor-thread${extname(import.meta.filename)}`, import.meta.url);
+  const workerData: ThreadData = { env, cacheBytes: cacheMiB * 2 ** 20 };
   const worker = new Worker(module, {
-    workerData: { env },
-    resourceLimits: {
-      maxYoungGenerationSizeMb: Math.min(YOUNG_GENERATION_MIB, Math.ceil(heapMiB * YOUNG_SHARE)),
-      maxOldGenerationSizeMb: heapMiB,
-    },
+    workerData,
+    resourceLimits: { maxYoungGenerationSizeMb: youngMiB, maxOldGenerationSizeMb: heapMiB },
   });
   let onDrained: (abandoned: readonly number[]) => void = () => undefined;
   const thread: Thread = {

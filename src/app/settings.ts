@@ -159,11 +159,11 @@ export const SETTINGS = {
     "A shard that is behind commits at the latest after so many records, or half as many changes.",
     whole(1, 100_000),
   ),
-  cacheCustomers: setting(
-    "CLIENTELA_CACHE_CUSTOMERS",
-    "20000",
-    "Decoded customers kept in memory, per shard: about 7 KB each, one with many orders counts for several.",
-    whole(1, 100_000_000),
+  cacheMiB: setting(
+    "CLIENTELA_CACHE_MIB",
+    "auto",
+    "Memory for decoded customers, in each thread: about 4 KiB a customer and half a KiB a fact; auto: a fifth of the thread's heap, at most 1024.",
+    (value) => (value === "auto" ? value : whole(1, 100_000)(value)),
   ),
   threads: setting(
     "CLIENTELA_THREADS",
@@ -282,8 +282,8 @@ export function serversOf(settings: Settings): Servers {
 }
 
 export function shardOptionsOf(settings: Settings): Partial<ShardOptions> {
-  const { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss } = settings;
-  return { commitIntervalMs, batchRecords, cacheCustomers, firstStart, onStateLoss };
+  const { commitIntervalMs, batchRecords, firstStart, onStateLoss } = settings;
+  return { commitIntervalMs, batchRecords, firstStart, onStateLoss };
 }
 
 function certificates(path: string): string {

@@ -45,7 +45,7 @@ async function run(settings: Settings, { env, signal }: CommandContext): Promise
   try {
     const { applicationId: application, threads: count } = settings;
     logger.info({ http: http.address, application, policy: policy.version, threads: count }, "starting");
-    threads = startProcessorThreads(count, env);
+    threads = startProcessorThreads(settings, env);
     const told = signal.aborted ? Promise.resolve() : once(signal, "abort");
     await Promise.race([told, threads.started]);
     if (!signal.aborted) logger.info({ shards: await threads.shards() }, "started");

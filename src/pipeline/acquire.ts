@@ -59,29 +59,38 @@ async function bringUp(
     refuseOtherLog(`the committed position of shard ${shard}`, committed?.receipt.log, log.identity);
   const found = compare(shard, marks, committed, acquired.damage ?? damage);
   const policies = new KnownPolicies(deps, shard, policyText);
-  const start = (position: Position): ShardSession =>
-    new ShardSession(deps, shard, log, epoch, position, policies);
+  const begin = async (
+    path: AcquiredPath,
+    position: Position,
+    bringUp: (session: ShardSession) => Promise<void>,
+  ): Promise<{ session: ShardSession; path: AcquiredPath }> => {
+    const session = new ShardSession(deps, shard, log, epoch, position, policies);
+    try {
+      await bringUp(session);
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    return { session, path };
+  };
 
   switch (found.path) {
-    case "fresh": {
-      const session = start(await startFresh(deps, shard, log, found.committed, epoch));
-      // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
-      await session.seal(session.open(true), { silent: true, published: 0 });
-      await session.settle();
-      await log.seek(session.offsets);
-      return { session, path: "fresh" };
-    }
-    case "current": {
-      const session = start(positionAt(found.marks, found.committed.receipt));
-      await log.seek(session.offsets);
-      return { session, path: "current" };
-    }
-    case "gap": {
-      const session = start(positionAt(found.marks, found.committed.receipt));
-      await log.seek(session.offsets);
-      await refold(deps, session, found.committed, signal);
-      return { session, path: "gap" };
-    }
+    case "fresh":
+      return begin("fresh", await startFresh(deps, shard, log, found.committed, epoch), async (session) => {
+        // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
+        await session.seal(session.open(true), { silent: true, published: 0 });
+        await session.settle();
+        await log.seek(session.offsets);
+      });
+    case "current":
+      return begin("current", positionAt(found.marks, found.committed.receipt), (session) =>
+        log.seek(session.offsets),
+      );
+    case "gap":
+      return begin("gap", positionAt(found.marks, found.committed.receipt), async (session) => {
+        await log.seek(session.offsets);
+        await refold(deps, session, found.committed, signal);
+      });
     case "rebuild": {
       const { receipt } = found.committed;
       if (deps.options.onStateLoss !== "rebuild") {
@@ -97,7 +106,7 @@ async function bringUp(
       refuseTrimmed(shard, log, receipt.begin ?? {});
       deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
       await clear(deps, shard, epoch);
-      const session = start({
+      const nowhere: Position = {
         storeSeq: 0,
         nextSeq: receipt.seq + 1,
         offsets: {},
@@ -106,9 +115,8 @@ async function bringUp(
         spans: wholly(receipt.policy),
         silent: receipt.silentBelow,
         provenance: receipt,
-      });
-      await refold(deps, session, found.committed, signal);
-      return { session, path: "rebuild" };
+      };
+      return begin("rebuild", nowhere, (session) => refold(deps, session, found.committed, signal));
     }
   }
 }

@@ -232,7 +232,7 @@ export class Batch {
   }
 
   #customer(customerId: string): Customer {
-    const customer = this.#context.cache.peek(customerId);
+    const customer = this.#context.cache.get(customerId);
     if (customer === undefined) throw new Error("a customer was folded that had not been loaded");
     return customer;
   }

@@ -49,12 +49,7 @@ export class CustomerLoads {
   start(customerIds: Iterable<string>, purpose: Purpose): void {
     const { cache } = this.#context;
     for (const customerId of customerIds) {
-      if (cache.get(customerId) === undefined) {
-        this.#waiting.push(customerId);
-        continue;
-      }
-      cache.touch(customerId, purpose.seq);
-      if (!purpose.isPassing) cache.keep(customerId);
+      if (!cache.claim(customerId, purpose.seq, purpose.isPassing)) this.#waiting.push(customerId);
     }
     if (this.#reading === null) this.#readNext(purpose);
   }

@@ -1,4 +1,5 @@
 import type { Policy } from "../domain/policy.ts";
+import type { CacheBudget } from "./customer-cache.ts";
 import type { Clock, Decoder, StateCodec, StateStore } from "./ports.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -28,8 +29,8 @@ export interface ShardOptions {
   readonly sweepCustomers: number;
   /** Offsets and receipt of batches without output are committed this often (A4). */
   readonly refreshMs: number;
-  /** Decoded customers kept in memory, per shard. */
-  readonly cacheCustomers: number;
+  /** Memory for decoded customers, of all shards of a thread together. */
+  readonly cacheBytes: number;
   readonly firstStart: "publish" | "silent";
   readonly onStateLoss: "stop" | "rebuild";
   /** Wait before acquiring again after trouble: a random time between these, doubling up to the second. */
@@ -42,7 +43,7 @@ export const DEFAULT_SHARD_OPTIONS: ShardOptions = {
   sweepIntervalMs: 100,
   sweepCustomers: 250,
   refreshMs: 5000,
-  cacheCustomers: 20_000,
+  cacheBytes: 2 ** 30,
   firstStart: "publish",
   onStateLoss: "stop",
   backoffMs: [200, 5000],
@@ -65,4 +66,6 @@ export interface ShardDeps {
     readonly former?: readonly Policy[];
   };
   readonly options: ShardOptions;
+  /** Shared by all shards of a thread. */
+  readonly budget: CacheBudget;
 }

@@ -1,3 +1,4 @@
+import { CacheBudget } from "./customer-cache.ts";
 import type { ShardDeps } from "./options.ts";
 import type { ShardLog, ShardSource } from "./ports.ts";
 import { Shard } from "./shard.ts";
@@ -24,8 +25,8 @@ export class Processor {
   #isStarted = false;
   #isStopping = false;
 
-  constructor(deps: ShardDeps, source: ShardSource, drainMs: number) {
-    this.#deps = deps;
+  constructor(deps: Omit<ShardDeps, "budget">, source: ShardSource, drainMs: number) {
+    this.#deps = { ...deps, budget: new CacheBudget(deps.options.cacheBytes) };
     this.#source = source;
     this.#drainMs = drainMs;
     this.ended = new Promise<never>((_, reject) => (this.#fail = reject));

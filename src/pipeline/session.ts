@@ -1,7 +1,7 @@
 import type { Policy } from "../domain/policy.ts";
 import type { Instant } from "../shared/instant.ts";
 import { Batch, hasOutput } from "./batch.ts";
-import { CustomerCache } from "./customer-cache.ts";
+import type { CustomerCache } from "./customer-cache.ts";
 import { CustomerLoads } from "./customer-loads.ts";
 import { RetriableError } from "./errors.ts";
 import type { KnownPolicies } from "./known-policies.ts";
@@ -95,7 +95,7 @@ export class ShardSession {
     this.shard = shard;
     this.log = log;
     this.epoch = epoch;
-    this.cache = new CustomerCache(deps.options.cacheCustomers);
+    this.cache = deps.budget.open();
     this.#loads = new CustomerLoads({
       shard,
       cache: this.cache,
@@ -221,11 +221,12 @@ export class ShardSession {
 
   /**
    * To be awaited when the session is given up, whatever for: an answer that comes for it later would mix with those for the shard's next
-   * owner in this process.
+   * owner in this process, and its memory is wanted.
    */
   async end(): Promise<void> {
     this.#loads.giveUp();
     await this.#loads.ended();
+    this.cache.close();
   }
 
   async #read(customerIds: readonly string[]): Promise<(StoredCustomer | null)[]> {

@@ -94,9 +94,13 @@ export class Shard {
           damage = null;
           this.#deps.telemetry.acquired((performance.now() - started) / 1000, path);
           this.#deps.logger.info({ shard: this.shard, path, epoch: session.epoch }, "shard acquired");
-          await changePolicy(this.#deps, session, this.#stop.signal);
-          this.#enter("running");
-          await this.#work(session, since, () => (attempt = 0)).finally(() => session.end());
+          try {
+            await changePolicy(this.#deps, session, this.#stop.signal);
+            this.#enter("running");
+            await this.#work(session, since, () => (attempt = 0));
+          } finally {
+            await session.end();
+          }
         } catch (error) {
           // A state that can't be read is a lost one, once: what has just been rebuilt and can't be read is a bug.
           if (this.#isLostState(error) && !hasRebuilt && !this.#isStopping()) {

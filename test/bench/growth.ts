@@ -35,7 +35,7 @@ const SHORT_HISTORY = { ordersEach: 2, days: 100 };
  */
 const SETTINGS = {
   asConfigured: {},
-  eachLoaded: { CLIENTELA_CACHE_CUSTOMERS: "1000", CLIENTELA_BATCH_RECORDS: "7500" },
+  eachLoaded: { CLIENTELA_CACHE_MIB: "16", CLIENTELA_BATCH_RECORDS: "7500" },
 } as const;
 type Mode = keyof typeof SETTINGS;
 

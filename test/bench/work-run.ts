@@ -8,7 +8,7 @@ import { benchEvents } from "../../src/app/simulation/bench-events.ts";
 import { newCustomer } from "../../src/domain/customer.ts";
 import type { FactTopic } from "../../src/domain/events.ts";
 import { Batch } from "../../src/pipeline/batch.ts";
-import { CustomerCache } from "../../src/pipeline/customer-cache.ts";
+import { CacheBudget } from "../../src/pipeline/customer-cache.ts";
 import type { MergedRecord } from "../../src/pipeline/merge.ts";
 import type { SourceRecord } from "../../src/pipeline/ports.ts";
 import { SILENT_TELEMETRY } from "../../src/pipeline/telemetry.ts";
@@ -96,7 +96,8 @@ for (const event of benchEvents({ seed: 1, customers, events, startAt, years: 3 
   backlogs[shard]?.add(event.topic, event.customerId, encoder.event(event));
 }
 
-const caches = backlogs.map(() => new CustomerCache(10_000_000));
+const budget = new CacheBudget(Infinity);
+const caches = backlogs.map(() => budget.open());
 /** Batches in flight: what they hold lives as long as their commit. */
 const inFlight = new Array<unknown>(SHARDS);
 let seq = 0;

@@ -192,7 +192,7 @@ describe("a storm of deadlines (A5)", () => {
     const SWEEP = 500;
     const BATCH = 2000;
     const world = new World({
-      options: { sweepCustomers: SWEEP, batchRecords: BATCH, cacheCustomers: 20_000 },
+      options: { sweepCustomers: SWEEP, batchRecords: BATCH },
     });
     // A commit takes as long as it takes the loop to sweep several times, as a broker's does.
     const slowly = async (): Promise<void> => {

@@ -186,7 +186,7 @@ test("a store that loses its last writes while a read is under way: nothing is p
   const reads = new Reads();
   reads.isShut = false;
   const world = new World({ options: MANY });
-  const owner = world.own({ store: reads.through, options: { cacheCustomers: 0 } });
+  const owner = world.own({ store: reads.through, options: { cacheBytes: 0 } });
   await world.append(...orders(1200, 1));
   await world.settle(owner);
   await world.append(...orders(1200, 2));
@@ -272,7 +272,7 @@ test("a sweep begins when all that was taken before it has been read", async () 
   let sweeps = 0;
   const world = new World({ options: MANY });
   const owner = world.own({
-    options: { cacheCustomers: 0 },
+    options: { cacheBytes: 0 },
     store: (inner) => ({
       ...reads.through(inner),
       due: (...asked) => {
@@ -313,7 +313,7 @@ test("customers of the open batch stay in memory when the one before is committe
     },
   });
   // A sweep would fold, which holds them too.
-  const world = new World({ options: { ...MANY, cacheCustomers: 0, sweepIntervalMs: NEVER_MS } });
+  const world = new World({ options: { ...MANY, cacheBytes: 0, sweepIntervalMs: NEVER_MS } });
   world.own({ log, store: reads.through });
   await world.breathe();
   await world.append(...orders(3, 1));

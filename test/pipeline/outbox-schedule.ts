@@ -85,7 +85,7 @@ export async function runSchedule(seed: number, plan: Plan): Promise<Run> {
     options: {
       batchRecords: random.integer([1, 4]),
       sweepCustomers: random.integer([1, 2]),
-      cacheCustomers: random.integer([1, 6]),
+      cacheBytes: random.integer([1, 6]),
       refreshMs: random.pick([2, 50, Infinity]),
       onStateLoss: plan.loss ? "rebuild" : "stop",
     },

@@ -323,7 +323,7 @@ describe("offsets and log (A4)", () => {
       ...inner,
       read: (_, ids) => Promise.resolve(ids.map(() => ({ head: Buffer.from([255]), chunks: new Map() }))),
     });
-    const options = { onStateLoss: "rebuild", cacheCustomers: 0 } as const;
+    const options = { onStateLoss: "rebuild", cacheBytes: 0 } as const;
     const owner = world.own({ store, options });
     await world.append(order("a", 20));
     expect((await refusal(world, owner)).code).toBe("STATE_DAMAGED");

@@ -8,6 +8,7 @@ import type { Classification } from "../../src/domain/classification.ts";
 import type { CustomerState } from "../../src/domain/customer-state.ts";
 import type { CustomerEvent } from "../../src/domain/events.ts";
 import type { Policy } from "../../src/domain/policy.ts";
+import { CacheBudget } from "../../src/pipeline/customer-cache.ts";
 import { DEFAULT_SHARD_OPTIONS, type ShardOptions } from "../../src/pipeline/options.ts";
 import type {
   BatchOutput,
@@ -98,6 +99,14 @@ export class World {
     const life = new Life(adversary, this.held);
     const store = this.store.through(life);
     const log = logThrough(life, () => this.log.open(number));
+    const options: ShardOptions = {
+      ...DEFAULT_SHARD_OPTIONS,
+      commitIntervalMs: 0,
+      sweepIntervalMs: 0,
+      backoffMs: [1, 2],
+      ...this.#options,
+      ...setup.options,
+    };
     const shard = new Shard(
       {
         store: setup.store?.(store) ?? store,
@@ -108,14 +117,8 @@ export class World {
         logger: LOGGER,
         policy,
         policies: { text: policyText, parse: policyFromText, former },
-        options: {
-          ...DEFAULT_SHARD_OPTIONS,
-          commitIntervalMs: 0,
-          sweepIntervalMs: 0,
-          backoffMs: [1, 2],
-          ...this.#options,
-          ...setup.options,
-        },
+        options,
+        budget: new CacheBudget(options.cacheBytes),
       },
       number,
       setup.log?.(log) ?? log,

@@ -1,6 +1,7 @@
 import { createStateCodec } from "../../src/adapters/avro/state-codec.ts";
 import { policyFromText, policyText } from "../../src/app/policy-file.ts";
 import type { Policy } from "../../src/domain/policy.ts";
+import { CacheBudget } from "../../src/pipeline/customer-cache.ts";
 import { DEFAULT_SHARD_OPTIONS, type ShardDeps } from "../../src/pipeline/options.ts";
 import { SILENT_TELEMETRY } from "../../src/pipeline/telemetry.ts";
 import { testPolicy } from "../policy.ts";
@@ -63,6 +64,7 @@ export function depsOf(
     },
     policy,
     policies: areFormerGiven ? { ...POLICIES, former: ALL_POLICIES } : POLICIES,
+    budget: new CacheBudget(plan.options.cacheBytes),
     options: {
       ...DEFAULT_SHARD_OPTIONS,
       ...plan.options,

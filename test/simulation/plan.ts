@@ -16,7 +16,7 @@ export interface Plan {
   /** The first start finds a history that it must not tell of (I6). */
   readonly silentStart: boolean;
   readonly weather: Weather;
-  readonly options: Pick<ShardOptions, "batchRecords" | "sweepCustomers" | "cacheCustomers" | "refreshMs">;
+  readonly options: Pick<ShardOptions, "batchRecords" | "sweepCustomers" | "cacheBytes" | "refreshMs">;
   /** Shares per step. */
   readonly disturbances: { readonly owners: number; readonly losses: number; readonly policies: number };
 }
@@ -47,7 +47,7 @@ export function drawPlan(random: Random): Plan {
     options: {
       batchRecords: random.integer([1, 4]),
       sweepCustomers: random.integer([1, 2]),
-      cacheCustomers: random.integer([1, 6]),
+      cacheBytes: random.integer([1, 6]),
       refreshMs: random.pick([2, 50, Infinity]),
     },
     disturbances: {
