@@ -107,6 +107,7 @@ export class World {
       ...this.#options,
       ...setup.options,
     };
+    const budget = new CacheBudget(options.cacheBytes);
     const shard = new Shard(
       {
         store: setup.store?.(store) ?? store,
@@ -118,15 +119,21 @@ export class World {
         policy,
         policies: { text: policyText, parse: policyFromText, former },
         options,
-        budget: new CacheBudget(options.cacheBytes),
+        budget,
       },
       number,
       setup.log?.(log) ?? log,
     );
-    const ended = shard.run().then(
-      () => null,
-      (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-    );
+    const ended = shard
+      .run()
+      .then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+      )
+      // However often it has begun anew, and whatever for: what its sessions took is given back.
+      .then((error) =>
+        budget.used === 0 ? error : new Error(`${budget.used} bytes are still taken`, { cause: error }),
+      );
     const owner = { shard, life, ended };
     this.owners.add(owner);
     return owner;
