@@ -6,8 +6,9 @@ import type { ShardDeps } from "./options.ts";
 import { spansOf, wholly } from "./policy-spans.ts";
 import type { Committed, Marks, Offsets, Receipt, ShardLog, StateStore } from "./ports.ts";
 import { refold } from "./refold.ts";
-import { ShardSession, type Position } from "./session.ts";
+import { ShardSession } from "./session.ts";
 import { compareClocks } from "./shard-clock.ts";
+import type { StartPosition } from "./shard-position.ts";
 import { storeMoved } from "./store-moved.ts";
 import type { AcquiredPath } from "./telemetry.ts";
 
@@ -61,7 +62,7 @@ async function bringUp(
   const policies = new KnownPolicies(deps, shard, policyText);
   const begin = async (
     path: AcquiredPath,
-    position: Position,
+    position: StartPosition,
     bringUp: (session: ShardSession) => Promise<void>,
   ): Promise<{ session: ShardSession; path: AcquiredPath }> => {
     const session = new ShardSession(deps, shard, log, epoch, position, policies);
@@ -80,15 +81,15 @@ async function bringUp(
         // The first marks stand before anything is published: without them a crash in the first batch looks like a loss of state.
         await session.seal(session.open(true), { silent: true, published: 0 });
         await session.settle();
-        await log.seek(session.offsets);
+        await log.seek(session.position.offsets);
       });
     case "current":
       return begin("current", positionAt(found.marks, found.committed.receipt), (session) =>
-        log.seek(session.offsets),
+        log.seek(session.position.offsets),
       );
     case "gap":
       return begin("gap", positionAt(found.marks, found.committed.receipt), async (session) => {
-        await log.seek(session.offsets);
+        await log.seek(session.position.offsets);
         await refold(deps, session, found.committed, signal);
       });
     case "rebuild": {
@@ -106,7 +107,7 @@ async function bringUp(
       refuseTrimmed(shard, log, receipt.begin ?? {});
       deps.logger.warn({ shard, why: found.why }, "state lost, rebuilding from the start of the log");
       await clear(deps, shard, epoch);
-      const nowhere: Position = {
+      const nowhere: StartPosition = {
         storeSeq: 0,
         nextSeq: receipt.seq + 1,
         offsets: {},
@@ -170,7 +171,7 @@ async function startFresh(
   log: ShardLog,
   committed: Committed | null,
   epoch: number,
-): Promise<Position> {
+): Promise<StartPosition> {
   // Whatever stands there without marks is no state of this shard.
   await clear(deps, shard, epoch);
   let started = committed;
@@ -214,7 +215,7 @@ async function clear({ store }: ShardDeps, shard: number, epoch: number): Promis
   if (kind !== "applied") throw new RetriableError("STATE_MOVED", `shard ${shard} was taken over`);
 }
 
-function positionAt(marks: Marks, receipt: Receipt): Position {
+function positionAt(marks: Marks, receipt: Receipt): StartPosition {
   return {
     storeSeq: marks.seq,
     nextSeq: Math.max(marks.seq, receipt.seq) + 1,

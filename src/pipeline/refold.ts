@@ -24,9 +24,9 @@ export async function refold(
   const { receipt } = committed;
   const target = spansOf(receipt);
   session.policies.assure(target);
-  session.keepTextsOf(target);
+  session.position.keepTextsOf(target);
   const silently = (batch: Batch): Promise<void> =>
-    session.seal(batch, { silent: true, published: session.published });
+    session.seal(batch, { silent: true, published: session.position.published });
   const how = { quiet: true, store: silently, signal };
   let records = 0;
   // Nothing is folded while a change of policy is under way: what the state lacks came after those that it tells of, and before
@@ -36,7 +36,7 @@ export async function refold(
     records = await foldUpTo(deps, session, committed, silently, signal);
   }
   // A state of before all of these goes through each: its changes were published, and what comes next is named after them (S8).
-  const steps = session.spans.length === 1 ? target.map((_, i) => target.slice(-1 - i)) : [target];
+  const steps = session.position.spans.length === 1 ? target.map((_, i) => target.slice(-1 - i)) : [target];
   for (const step of steps) await repolicyTo(deps, session, step, how);
   await session.seal(session.open(true), { silent: true, published: receipt.seq });
   await session.settle();
@@ -44,7 +44,7 @@ export async function refold(
   deps.telemetry.refolded(records);
 }
 
-function isBehind({ offsets, clock }: ShardSession, committed: Committed): boolean {
+function isBehind({ position: { offsets, clock } }: ShardSession, committed: Committed): boolean {
   const isAtEnd = FACT_TOPICS.every((topic) => (offsets[topic] ?? 0) === (committed.offsets[topic] ?? 0));
   return !isAtEnd || compareClocks(clock, committed.receipt.clock) < 0;
 }
@@ -82,9 +82,9 @@ async function foldUpTo(
         "the topic has lost its end. Restore it, or start under a fresh CLIENTELA_APPLICATION_ID on what is left",
     );
   }
-  session.skipTo(offsets);
+  session.position.skipTo(offsets);
 
-  while (clock !== null && compareClocks(session.clock, clock) < 0) {
+  while (clock !== null && compareClocks(session.position.clock, clock) < 0) {
     await giveUpIfAborted(session, signal);
     await session.settle();
     const batch = session.open(true);

@@ -29,8 +29,11 @@ export async function changePolicy(
 ): Promise<void> {
   const { policy, logger } = deps;
   const target = wholly(policy.hash);
-  if (firstDifference(session.spans, target) === null) return;
-  logger.info({ shard: session.shard, from: session.policy.version, to: policy.version }, "policy changed");
+  if (firstDifference(session.position.spans, target) === null) return;
+  logger.info(
+    { shard: session.shard, from: session.position.policy.version, to: policy.version },
+    "policy changed",
+  );
   const loudly: How = {
     quiet: false,
     store: (batch) => session.seal(batch, { refresh: true }),
@@ -38,11 +41,11 @@ export async function changePolicy(
   };
   // The text first: after a crash between the first transaction under the new policy and its script, whoever still has the
   // former one must be able to read what was published.
-  session.keepTextsOf(target);
-  await session.seal(session.open(true), { silent: true, published: session.published });
+  session.position.keepTextsOf(target);
+  await session.seal(session.open(true), { silent: true, published: session.position.published });
   // Where one more would be too many, the last goes on until it has passed the one before it.
-  while (session.spans.length > MOST_MIGRATIONS) {
-    await repolicyTo(deps, session, firstGrown(session.spans), loudly);
+  while (session.position.spans.length > MOST_MIGRATIONS) {
+    await repolicyTo(deps, session, firstGrown(session.position.spans), loudly);
   }
   await repolicyTo(deps, session, target, loudly);
 }
@@ -59,7 +62,7 @@ export async function repolicyTo(
 ): Promise<void> {
   session.cache.clear();
   for (;;) {
-    const gap = firstDifference(session.spans, target);
+    const gap = firstDifference(session.position.spans, target);
     if (gap === null) break;
     await giveUpIfAborted(session, how.signal);
     await session.settle();
@@ -70,10 +73,10 @@ export async function repolicyTo(
     const policy = session.policies.of(gap.policy);
     await session.load(customers, policy);
     const batch = session.open(how.quiet, policy);
-    for (const customerId of customers) batch.repolicy(customerId, session.clock);
+    for (const customerId of customers) batch.repolicy(customerId, session.position.clock);
     // A page may be short: only an empty one says that nobody is left.
     const reached = customers.length < found.length ? through : (found.at(-1) ?? null);
-    session.standUnder(broughtTo(target, reached, session.spans));
+    session.position.standUnder(broughtTo(target, reached, session.position.spans));
     await how.store(batch);
   }
   await session.settle();

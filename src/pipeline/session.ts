@@ -5,47 +5,19 @@ import type { CustomerCache } from "./customer-cache.ts";
 import { CustomerLoads } from "./customer-loads.ts";
 import { RetriableError } from "./errors.ts";
 import type { KnownPolicies } from "./known-policies.ts";
-import { provenanceOf, type Provenance } from "./log-identity.ts";
+import { provenanceOf } from "./log-identity.ts";
 import { storeMoved } from "./store-moved.ts";
 import type { MergedRecord } from "./merge.ts";
 import type { ShardDeps } from "./options.ts";
-import { openPolicy, recorded, type PolicySpans } from "./policy-spans.ts";
-import type {
-  BatchOutput,
-  Held,
-  Marks,
-  Offsets,
-  Receipt,
-  ShardClock,
-  ShardLog,
-  SilentHistory,
-  StateCommit,
-  StoredCustomer,
-} from "./ports.ts";
+import type { BatchOutput, Held, ShardLog, StoredCustomer } from "./ports.ts";
 import { readOn } from "./read-on.ts";
-import { laterClock } from "./shard-clock.ts";
-
-/** Where a shard stands; grows batch by batch while its epoch is held. */
-export interface Position {
-  /** seq of the last batch that was sealed: the store holds it, or will when the commit in flight is done. */
-  readonly storeSeq: number;
-  /** Greater than every seq ever used by this shard. */
-  readonly nextSeq: number;
-  readonly offsets: Offsets;
-  readonly clock: ShardClock | null;
-  readonly published: number;
-  readonly spans: PolicySpans;
-  readonly silent: SilentHistory | null;
-  readonly provenance: Provenance;
-}
+import { ShardPosition, type StartPosition, type Told } from "./shard-position.ts";
 
 /** A batch that can't change any more, ready to be committed. */
-interface Sealed {
+interface Sealed extends Told {
   readonly batch: Batch;
   readonly output: BatchOutput<unknown, unknown>;
   readonly transactional: boolean;
-  readonly receipt: Receipt;
-  readonly commit: StateCommit;
 }
 
 /**
@@ -56,6 +28,7 @@ export class ShardSession {
   readonly shard: number;
   readonly log: ShardLog;
   readonly epoch: number;
+  readonly position: ShardPosition;
   readonly cache: CustomerCache;
   readonly policies: KnownPolicies;
   /** Before this instant the store has no deadline, nor will it when what is sealed is committed. */
@@ -64,20 +37,8 @@ export class ShardSession {
   lastCommitMs = 0;
   readonly #deps: ShardDeps;
   readonly #loads: CustomerLoads;
-  #storeSeq: number;
   /** seq that the store is known to hold. */
   #committedSeq: number;
-  #nextSeq: number;
-  #offsets: Offsets;
-  #clock: ShardClock | null;
-  #published: number;
-  #spans: PolicySpans;
-  #policy: Policy;
-  #silent: SilentHistory | null;
-  /** What never changes in receipts and marks of this shard. */
-  readonly #provenance: Provenance;
-  /** Where customers are to come to stand: the store keeps the texts of these policies too. */
-  #target: PolicySpans = [];
   #inFlight: { readonly batch: Batch; readonly done: Promise<void> } | null = null;
   #failure: Error | null = null;
   #transactedAt: number;
@@ -88,7 +49,7 @@ export class ShardSession {
     shard: number,
     log: ShardLog,
     epoch: number,
-    position: Position,
+    start: StartPosition,
     policies: KnownPolicies,
   ) {
     this.#deps = deps;
@@ -103,37 +64,13 @@ export class ShardSession {
       read: (customerIds) => this.#read(customerIds),
       failed: (error) => this.#fail(error),
     });
-    this.#storeSeq = position.storeSeq;
-    this.#committedSeq = position.storeSeq;
-    this.#nextSeq = position.nextSeq;
-    this.#offsets = position.offsets;
-    this.#clock = position.clock;
-    this.#published = position.published;
+    this.#committedSeq = start.storeSeq;
     this.policies = policies;
-    this.#spans = position.spans;
-    this.#policy = policies.of(openPolicy(position.spans));
-    this.#silent = position.silent;
-    this.#provenance = provenanceOf(log, position.provenance);
+    const provenance = provenanceOf(log, start.provenance);
+    this.position = new ShardPosition({ ...start, provenance }, epoch, policies);
     this.#transactedAt = deps.clock.now();
   }
 
-  get offsets(): Offsets {
-    return this.#offsets;
-  }
-  get clock(): ShardClock | null {
-    return this.#clock;
-  }
-  /** Under which policies the customers stand. */
-  get spans(): PolicySpans {
-    return this.#spans;
-  }
-  /** Under which facts are folded: while a change of policy is under way, none are. */
-  get policy(): Policy {
-    return this.#policy;
-  }
-  get published(): number {
-    return this.#published;
-  }
   get isCommitting(): boolean {
     return this.#inFlight !== null;
   }
@@ -148,43 +85,15 @@ export class ShardSession {
    */
   needsRefresh(now: Instant, isLast: boolean): boolean {
     const isDue = now - this.#transactedAt >= this.#deps.options.refreshMs;
-    if (isDue && this.#published < this.#storeSeq) return true;
-    return (isDue || isLast) && readOn(this.log, this.#offsets) !== this.#offsets;
+    if (isDue && this.position.isAheadOfPublished) return true;
+    const { offsets } = this.position;
+    return (isDue || isLast) && readOn(this.log, offsets) !== offsets;
   }
 
-  advanceClock(clock: ShardClock): void {
-    this.#clock = laterClock(this.#clock, clock);
-    this.#endSilenceIfBehind();
-  }
-
-  /** History that is folded without changes and is not yet behind (I6). */
-  get silent(): SilentHistory | null {
-    return this.#silent;
-  }
-
-  /** All of the history has been folded; its last offsets may be those of control records, which nobody folds. */
-  endSilence(): void {
-    this.#silent = null;
-  }
-
-  standUnder(spans: PolicySpans): void {
-    this.#spans = spans;
-    this.#policy = this.policies.of(openPolicy(spans));
-  }
-
-  /** Beside those that customers stand under, the store keeps these policies from the next batch on. */
-  keepTextsOf(target: PolicySpans): void {
-    this.#target = target;
-  }
-
-  /** The log has nothing more below these offsets. */
-  skipTo(offsets: Offsets): void {
-    this.#offsets = offsets;
-  }
-
-  open(quiet: boolean, policy: Policy = this.#policy): Batch {
+  open(quiet: boolean, policy: Policy = this.position.policy): Batch {
     const { clock, codec, telemetry } = this.#deps;
-    return new Batch(this.#nextSeq, clock.now(), this.#offsets, {
+    const { nextSeq, offsets, silent } = this.position;
+    return new Batch(nextSeq, clock.now(), offsets, {
       shard: this.shard,
       policy,
       cache: this.cache,
@@ -194,13 +103,13 @@ export class ShardSession {
       now: () => clock.now(),
       outputsPerRecord: this.#outputsPerRecord,
       quiet,
-      silent: quiet ? null : this.#silent,
+      silent: quiet ? null : silent,
     });
   }
 
   /** Brings customers, each once, into the cache, and holds those there until the batch that is open now has been committed. */
-  async load(customerIds: Iterable<string>, policy: Policy = this.#policy): Promise<void> {
-    this.#loads.start(customerIds, { policy, seq: this.#nextSeq, isPassing: true });
+  async load(customerIds: Iterable<string>, policy: Policy = this.position.policy): Promise<void> {
+    this.#loads.start(customerIds, { policy, seq: this.position.nextSeq, isPassing: true });
     await this.loaded();
   }
 
@@ -262,9 +171,9 @@ export class ShardSession {
    * loaded meanwhile. Resolves when there is room for more.
    */
   async add(batch: Batch, records: readonly MergedRecord[]): Promise<void> {
-    this.#loads.start(batch.add(records), { policy: this.#policy, seq: batch.seq, isPassing: false });
-    this.#offsets = batch.offsets;
-    this.#endSilenceIfBehind();
+    const { policy } = this.position;
+    this.#loads.start(batch.add(records), { policy, seq: batch.seq, isPassing: false });
+    this.position.takeUpTo(batch.offsets);
     await this.#loads.room();
   }
 
@@ -311,40 +220,17 @@ export class ShardSession {
   }
 
   #close(batch: Batch, how: { refresh: boolean } | { silent: true; published: number }): Sealed {
-    const { output, writes } = batch.finish(this.#clock);
+    const { position } = this;
+    const { output, writes } = batch.finish(position.clock);
     this.noneDueBefore = Math.min(this.noneDueBefore, batch.noneDueBefore);
     // What a sweep publishes says nothing of records: the few beside it would seem to publish hundreds each, and fill the next batch.
     if (batch.records > 0 && batch.swept === 0) this.#outputsPerRecord = batch.outputs / batch.records;
     const transactional = !("silent" in how) && (how.refresh || hasOutput(output));
     // A silent re-fold must not come past the receipt it follows.
-    if (!("silent" in how)) this.#offsets = readOn(this.log, this.#offsets);
-    const published = "silent" in how ? how.published : transactional ? batch.seq : this.#published;
-    const receipt: Receipt = {
-      seq: batch.seq,
-      clock: this.#clock,
-      ...recorded(this.#spans),
-      silentBelow: this.#silent,
-      ...this.#provenance,
-    };
-    const marks: Omit<Marks, "epoch"> = {
-      seq: batch.seq,
-      offsets: this.#offsets,
-      clock: this.#clock,
-      published,
-      policy: receipt.policy,
-      migrating: receipt.migrating,
-      silentBelow: receipt.silentBelow,
-      ...this.#provenance,
-    };
-    const policyText = this.policies.toStore(
-      new Set([...this.#spans, ...this.#target].map((span) => span.policy)),
-    );
-    const commit: StateCommit = { epoch: this.epoch, expectedSeq: this.#storeSeq, writes, marks, policyText };
-    this.#storeSeq = batch.seq;
-    this.#nextSeq = batch.seq + 1;
-    this.#published = published;
+    if (!("silent" in how)) position.skipTo(readOn(this.log, position.offsets));
+    const published = "silent" in how ? how.published : transactional ? batch.seq : position.published;
     if (transactional) this.#transactedAt = this.#deps.clock.now();
-    return { batch, output, transactional, receipt, commit };
+    return { batch, output, transactional, ...position.seal(writes, published) };
   }
 
   async #commit(sealed: Sealed): Promise<void> {
@@ -369,12 +255,5 @@ export class ShardSession {
     telemetry.cache(this.cache.hits, this.cache.misses);
     this.cache.hits = 0;
     this.cache.misses = 0;
-  }
-
-  #endSilenceIfBehind(): void {
-    const silent = this.#silent;
-    if (silent === null || this.#clock === null || this.#clock.at < silent.at) return;
-    const below = Object.entries(silent.offsets) as [keyof Offsets, number][];
-    if (below.every(([topic, end]) => (this.#offsets[topic] ?? 0) >= end)) this.#silent = null;
   }
 }

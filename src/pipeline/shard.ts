@@ -145,8 +145,8 @@ export class Shard {
   async #work(session: ShardSession, since: Instant, onProgress: () => void): Promise<void> {
     const { clock, options, store } = this.#deps;
     // A silent first start takes nothing that is live before its history is behind, deadlines included (I6).
-    let merge = new Merge(this.#log, this.#deps.decoder, session.silent?.offsets ?? null);
-    let isHistory = session.silent !== null;
+    let merge = new Merge(this.#log, this.#deps.decoder, session.position.silent?.offsets ?? null);
+    let isHistory = session.position.silent !== null;
     let batch: Batch | null = null;
     let sealedAt = instant(0);
     let sweptTo: Instant | null = null;
@@ -175,7 +175,7 @@ export class Shard {
         else progressed = true;
         if (isDone && isHistory) {
           isHistory = false;
-          session.endSilence();
+          session.position.endSilence();
           merge = new Merge(this.#log, this.#deps.decoder, null);
         }
         if (!open.isEmpty) batch = open;
@@ -272,7 +272,7 @@ export class Shard {
     for (const topic of FACT_TOPICS) {
       const end = this.#log.knownEnd(topic);
       if (end === null) continue;
-      const position = Math.max(session.offsets[topic] ?? 0, 0);
+      const position = Math.max(session.position.offsets[topic] ?? 0, 0);
       const isThere = this.#log.buffered(topic).length === 0 && this.#log.position(topic) >= end;
       this.#deps.telemetry.lag(this.shard, topic, isThere ? 0 : Math.max(0, end - position));
     }

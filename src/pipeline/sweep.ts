@@ -27,7 +27,7 @@ export async function sweep(
   limit: number,
 ): Promise<boolean> {
   await session.loaded();
-  batch.foldAdded(session.clock);
+  batch.foldAdded(session.position.clock);
   const inFlight = session.inFlight;
   const uncommitted = inFlight === null ? [batch.touched] : [inFlight.touched, batch.touched];
   const swept = new Map<string, Instant>();
@@ -52,14 +52,14 @@ export async function sweep(
     // Whom both have touched the open batch knows.
     if (touched === inFlight?.touched && inFlight.noneDueBefore > reached.at) continue;
     for (const [customerId, customer] of touched) {
-      const at = nextDeadline(customer, session.policy);
+      const at = nextDeadline(customer, session.position.policy);
       if (at !== null && compareClocks({ at, customerId }, reached) <= 0) swept.set(customerId, at);
     }
   }
   await session.load(swept.keys());
   const inOrder = [...swept].sort(([a, x], [b, y]) => x - y || compareUtf8(a, b));
   for (const [customerId] of inOrder) batch.sweep(customerId, reached);
-  session.advanceClock(reached);
+  session.position.advanceClock(reached);
   return compareClocks(reached, end) === 0;
 }
 
@@ -69,7 +69,7 @@ function earlierOf(last: { at: Instant; customerId: string }, end: ShardClock): 
 
 /** The end of a sweep at wall clock `now`: a silent first start tells its past apart from what comes after it. */
 export function sweepEnd(session: ShardSession, now: Instant): ShardClock {
-  const silent = session.silent;
-  const isPast = silent !== null && (session.clock === null || session.clock.at < silent.at);
+  const { silent, clock } = session.position;
+  const isPast = silent !== null && (clock === null || clock.at < silent.at);
   return endOf(isPast && silent.at < now ? silent.at : now);
 }

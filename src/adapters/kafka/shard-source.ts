@@ -19,11 +19,11 @@ import { identityOf, LogWatch } from "./log-watch.ts";
 import { patchOutOfRange } from "./out-of-range-patch.ts";
 import { patchPassedOffsets } from "./passed-offsets-patch.ts";
 import { patchRejoin } from "./rejoin-patch.ts";
-import kafkajs from "./kafkajs.ts";
 import { Ongoing } from "./ongoing.ts";
 import { OwnCluster } from "./own-cluster.ts";
 import type { CommittedOffset } from "./receipts.ts";
-import { KafkaShardLog, type OutputEncoder, type ShardConsumer } from "./shard-log.ts";
+import { KafkaShardLog, type OutputEncoder } from "./shard-log.ts";
+import { Steering } from "./steering.ts";
 import { createStickyAssigner } from "./sticky-assigner.ts";
 import { TailReader } from "./tail-reader.ts";
 import { TailWatch } from "./tail-watch.ts";
@@ -79,6 +79,7 @@ export class KafkaShardSource implements ShardSource {
   readonly #topics: ReadonlyMap<string, FactTopic>;
   readonly #admin: Admin;
   readonly #consumer: Consumer;
+  readonly #steering: Steering;
   readonly #ends: LogEnds;
   readonly #tails: TailWatch;
   readonly #commits: CommitStrategies;
@@ -126,6 +127,7 @@ export class KafkaShardSource implements ShardSource {
       }),
       isWanted: () => !this.#isStopping,
     });
+    this.#steering = new Steering(this.#consumer, options.prefix, options.logger);
     this.#commits = commitStrategies(options.delivery, {
       kafka,
       consumer: this.#consumer,
@@ -133,7 +135,7 @@ export class KafkaShardSource implements ShardSource {
       prefix: options.prefix,
       transactionTimeoutMs: options.transactionTimeoutMs,
       logger: options.logger,
-      steer: (steer) => this.#steer(steer),
+      steer: (steer) => this.#steering.steer(steer),
       committed: (shard) => this.#committed(shard),
       committedOf: async (topic, shard) =>
         (await this.#offsets.of(shard)).find((each) => each.topic === topic) ?? null,
@@ -256,39 +258,10 @@ export class KafkaShardSource implements ShardSource {
 
   #open(shard: number, identity: LogIdentity): KafkaShardLog {
     const { encoder, maxBufferedRecords } = this.#options;
-    return new KafkaShardLog(shard, this.#steering(), this.#commits.of(shard), this.#ends, encoder, {
+    return new KafkaShardLog(shard, this.#steering.consumer, this.#commits.of(shard), this.#ends, encoder, {
       identity,
       maxBufferedRecords,
     });
-  }
-
-  #steering(): ShardConsumer {
-    const { prefix } = this.#options;
-    const consumer = this.#consumer;
-    return {
-      pause: (topic, shard) =>
-        this.#steer(() => consumer.pause([{ topic: prefix + topic, partitions: [shard] }])),
-      resume: (topic, shard) =>
-        this.#steer(() => consumer.resume([{ topic: prefix + topic, partitions: [shard] }])),
-      seek: (topic, shard, offset) =>
-        this.#steer(() => consumer.seek({ topic: prefix + topic, partition: shard, offset: String(offset) })),
-    };
-  }
-
-  /**
-   * Between a crash of the consumer and its next join kafkajs has no group to steer, and throws. Nothing is lost by not steering:
-   * with the join every shard reads on from its own position.
-   */
-  #steer(steer: () => void): void {
-    try {
-      steer();
-    } catch (error) {
-      if (!(error instanceof kafkajs.KafkaJSNonRetriableError)) throw error;
-      this.#options.logger.debug(
-        { error: error.message },
-        "the consumer is away, steering waits for its return",
-      );
-    }
   }
 
   async #committed(shard: number): Promise<CommittedOffset[]> {
