@@ -1,9 +1,10 @@
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from "prom-client";
 import { ClientelaError, RefusedError, UsageError } from "../pipeline/errors.ts";
-import { planMemory, tellCollector, type MemoryPlan } from "./memory-plan.ts";
+import { collectorFlags, planMemory, type MemoryPlan } from "./memory-plan.ts";
 import type { Settings } from "./settings.ts";
 
 export type ToThread =
@@ -95,7 +96,7 @@ export function startProcessorThreads(
     if (--starting === 0) allStarted();
   };
   const plan = planMemory(count, cacheMiB);
-  tellCollector(plan);
+  for (const flag of collectorFlags(plan)) setFlagsFromString(flag);
   const threads = Array.from({ length: count }, () => startThread(env, plan, onStarted, fail));
   let nextId = 0;
 

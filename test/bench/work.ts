@@ -2,13 +2,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { collectorFlags, planMemory } from "../../src/app/memory-plan.ts";
 import { median } from "./conditions.ts";
 import type { BenchSize } from "./main.ts";
 import type { Work } from "./work-run.ts";
 
 const RUN = join(import.meta.dirname, "work-run.ts");
-/** As the threads of `run` have it (src/app/processor-threads.ts). */
-const YOUNG_GENERATION_MIB = 64;
+/** V8 has three such spaces in a young generation. */
+const SEMI_SPACES = 3;
 
 /**
  * What one thread of `run` does with its records, without servers: decode, fold, encode, at the steady state, over half of the
@@ -18,12 +19,14 @@ export async function benchWork(
   { events, customers, runs }: BenchSize,
   say: (text: string) => void,
 ): Promise<object> {
+  const plan = planMemory(1, "auto");
   const measured: Work[] = [];
   for (let run = 0; run < runs; run++) {
     const child = spawn(
       process.execPath,
       [
-        `--max-semi-space-size=${YOUNG_GENERATION_MIB / 2}`,
+        `--max-semi-space-size=${Math.round(plan.youngMiB / SEMI_SPACES)}`,
+        ...collectorFlags(plan),
         ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? []),
         RUN,
         String(events),
