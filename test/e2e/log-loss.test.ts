@@ -59,8 +59,9 @@ async function epochs(): Promise<(string | null)[]> {
   return Promise.all(shards.map((marks) => scene.redis.client.hget(marks, "epoch")));
 }
 
-/** One transaction with a record for each shard that nobody can read. */
+/** One transaction with a record for each shard that nobody can read. Resolves when its markers are there: the coordinator answers before. */
 async function transact(name: string, end: "commit" | "abort"): Promise<void> {
+  const before = await endsOf(name);
   const transactionalId = `e2e-${randomUUID()}`;
   const client = kafkaClient(scene.application.servers, LOGGER);
   const producer = client.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 });
@@ -70,6 +71,14 @@ async function transact(name: string, end: "commit" | "abort"): Promise<void> {
   await transaction.send({ topic: topicOf(name), messages });
   await transaction[end]();
   await producer.disconnect();
+  const isThere = (offset: number, partition: number): boolean => offset === (before[partition] ?? NaN) + 2;
+  await until("markers", 20_000, async () => (await endsOf(name)).every(isThere));
+}
+
+/** Where the partitions of a topic end for a read_committed reader, in their order. */
+async function endsOf(name: string): Promise<number[]> {
+  const ends = await scene.admin.fetchTopicOffsets(topicOf(name));
+  return ends.sort((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
 }
 
 /** Lag as tools see it: how far the group's offsets are from the end of a topic. */

@@ -161,7 +161,7 @@ export const OMISSIONS: readonly Omission[] = [
     replace: [
       {
         file: "pipeline/acquire.ts",
-        text: "      await session.seal(session.open(true), { silent: true, published: 0 });\n",
+        text: "        await session.seal(session.open(true), { silent: true, published: 0 });\n",
         by: "",
       },
     ],
@@ -183,7 +183,7 @@ export const OMISSIONS: readonly Omission[] = [
     replace: [
       {
         file: "pipeline/repolicy.ts",
-        text: "  await session.seal(session.open(true), { silent: true, published: session.published });\n",
+        text: "  await session.seal(session.open(true), { silent: true, published: session.position.published });\n",
         by: "",
       },
     ],
