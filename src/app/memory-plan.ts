@@ -12,7 +12,7 @@ export interface MemoryPlan {
 }
 
 /** Of the machine, or of the container where that has less; bytes. */
-export interface MachineMemory {
+interface MachineMemory {
   readonly total: number;
   /** Nobody has it now. */
   readonly available: number;

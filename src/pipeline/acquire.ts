@@ -12,6 +12,12 @@ import type { StartPosition } from "./shard-position.ts";
 import { storeMoved } from "./store-moved.ts";
 import type { AcquiredPath } from "./telemetry.ts";
 
+/** A session whose shard stands where its output does. */
+interface Acquired {
+  readonly session: ShardSession;
+  readonly path: AcquiredPath;
+}
+
 type Found =
   | { readonly path: "fresh"; readonly committed: Committed | null }
   | { readonly path: "current" | "gap"; readonly committed: Committed; readonly marks: Marks }
@@ -28,7 +34,7 @@ export async function acquire(
   log: ShardLog,
   signal: AbortSignal,
   damage: string | null = null,
-): Promise<{ session: ShardSession; path: AcquiredPath }> {
+): Promise<Acquired> {
   refuseOtherState(shard, log, await deps.store.peek(shard));
   const acquired = await deps.store.acquire(shard);
   try {
@@ -48,7 +54,7 @@ async function bringUp(
   acquired: Awaited<ReturnType<StateStore["acquire"]>>,
   damage: string | null,
   signal: AbortSignal,
-): Promise<{ session: ShardSession; path: AcquiredPath }> {
+): Promise<Acquired> {
   const { epoch, marks, policyText } = acquired;
   const committed = await log.fence();
   // Whoever has taken the store since may have fenced this one's producer or not: both must be had by one, or what the one stores
@@ -63,11 +69,11 @@ async function bringUp(
   const begin = async (
     path: AcquiredPath,
     position: StartPosition,
-    bringUp: (session: ShardSession) => Promise<void>,
-  ): Promise<{ session: ShardSession; path: AcquiredPath }> => {
+    toOutput: (session: ShardSession) => Promise<void>,
+  ): Promise<Acquired> => {
     const session = new ShardSession(deps, shard, log, epoch, position, policies);
     try {
-      await bringUp(session);
+      await toOutput(session);
     } catch (error) {
       await session.end();
       throw error;

@@ -28,12 +28,10 @@ export async function changePolicy(
   signal: AbortSignal,
 ): Promise<void> {
   const { policy, logger } = deps;
+  const { position } = session;
   const target = wholly(policy.hash);
-  if (firstDifference(session.position.spans, target) === null) return;
-  logger.info(
-    { shard: session.shard, from: session.position.policy.version, to: policy.version },
-    "policy changed",
-  );
+  if (firstDifference(position.spans, target) === null) return;
+  logger.info({ shard: session.shard, from: position.policy.version, to: policy.version }, "policy changed");
   const loudly: How = {
     quiet: false,
     store: (batch) => session.seal(batch, { refresh: true }),
@@ -41,11 +39,11 @@ export async function changePolicy(
   };
   // The text first: after a crash between the first transaction under the new policy and its script, whoever still has the
   // former one must be able to read what was published.
-  session.position.keepTextsOf(target);
-  await session.seal(session.open(true), { silent: true, published: session.position.published });
+  position.keepTextsOf(target);
+  await session.seal(session.open(true), { silent: true, published: position.published });
   // Where one more would be too many, the last goes on until it has passed the one before it.
-  while (session.position.spans.length > MOST_MIGRATIONS) {
-    await repolicyTo(deps, session, firstGrown(session.position.spans), loudly);
+  while (position.spans.length > MOST_MIGRATIONS) {
+    await repolicyTo(deps, session, firstGrown(position.spans), loudly);
   }
   await repolicyTo(deps, session, target, loudly);
 }
@@ -60,9 +58,10 @@ export async function repolicyTo(
   target: PolicySpans,
   how: How,
 ): Promise<void> {
+  const { position } = session;
   session.cache.clear();
   for (;;) {
-    const gap = firstDifference(session.position.spans, target);
+    const gap = firstDifference(position.spans, target);
     if (gap === null) break;
     await giveUpIfAborted(session, how.signal);
     await session.settle();
@@ -73,10 +72,10 @@ export async function repolicyTo(
     const policy = session.policies.of(gap.policy);
     await session.load(customers, policy);
     const batch = session.open(how.quiet, policy);
-    for (const customerId of customers) batch.repolicy(customerId, session.position.clock);
+    for (const customerId of customers) batch.repolicy(customerId, position.clock);
     // A page may be short: only an empty one says that nobody is left.
     const reached = customers.length < found.length ? through : (found.at(-1) ?? null);
-    session.position.standUnder(broughtTo(target, reached, session.position.spans));
+    position.standUnder(broughtTo(target, reached, position.spans));
     await how.store(batch);
   }
   await session.settle();

@@ -83,13 +83,13 @@ async function endsOf(name: string): Promise<number[]> {
 
 /** Lag as tools see it: how far the group's offsets are from the end of a topic. */
 async function lagOf(name: string): Promise<number> {
-  const ends = await scene.admin.fetchTopicOffsets(topicOf(name));
+  const ends = await endsOf(name);
   const groupId = scene.application.servers.applicationId;
   const [found] = await scene.admin.fetchOffsets({ groupId, topics: [topicOf(name)] });
   return ends
-    .map(({ partition, high }) => {
+    .map((high, partition) => {
       const held = found?.partitions.find((each) => each.partition === partition);
-      return Number(high) - Math.max(0, Number(held?.offset ?? 0));
+      return high - Math.max(0, Number(held?.offset ?? 0));
     })
     .reduce((sum, lag) => sum + lag, 0);
 }

@@ -183,7 +183,7 @@ export const OMISSIONS: readonly Omission[] = [
     replace: [
       {
         file: "pipeline/repolicy.ts",
-        text: "  await session.seal(session.open(true), { silent: true, published: session.position.published });\n",
+        text: "  await session.seal(session.open(true), { silent: true, published: position.published });\n",
         by: "",
       },
     ],
